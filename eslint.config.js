@@ -1,0 +1,130 @@
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The import table of docs/architecture.md. Per folder: which of our folders it may import, and
+ * which packages it may not. Anything that climbs out of the folder and is not listed is refused.
+ */
+const importTable = {
+  workflows: {
+    ours: [],
+    // Only Temporal's own two packages: everything else would end up in the workflow bundle.
+    packages: '^(?!\\.)(?!@temporalio/(workflow|common)$)',
+  },
+  provider: { ours: ['workflows/contract'], packages: '^@temporalio/' },
+  activities: {
+    ours: ['workflows/(contract|progress)', 'provider/.+'],
+    packages: '^@temporalio/(worker|workflow)$',
+  },
+  webhook: {
+    ours: ['workflows/(contract|progress)'],
+    packages: '^@temporalio/(?!client$|common$|envconfig$)',
+  },
+  client: {
+    ours: ['workflows/(contract|progress)', 'provider/.+'],
+    packages: '^@temporalio/(?!client$|common$|envconfig$)',
+  },
+  worker: {
+    ours: ['workflows/contract', 'activities/index', 'provider/.+'],
+    packages: '^@temporalio/workflow$',
+  },
+  sandbox: { ours: ['workflows/contract'], packages: '^@temporalio/' },
+  cli: {
+    ours: [
+      'workflows/contract',
+      '(client|sandbox)/index',
+      'webhook/(app|main|configuration)',
+      'worker/(main|configuration)',
+    ],
+    packages: '^@temporalio/workflow$',
+  },
+};
+
+const importRules = Object.entries(importTable).map(([folder, { ours, packages }]) => ({
+  files: [`${folder}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: packages, message: `${folder}/ may not import this package.` },
+          {
+            regex: `^\\.\\./(?!(\\.\\./)*(${ours.join('|') || '(?!)'})\\.js$)`,
+            message: `${folder}/ may import only ${ours.join(', ') || 'itself'}.`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['build/', '.countersign/', 'node_modules/', 'bench/results/'] },
+  eslint.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      'max-lines-per-function': ['error', { max: 70 }],
+      'max-len': [
+        'error',
+        {
+          code: 100,
+          ignoreUrls: true,
+          ignoreStrings: true,
+          ignoreTemplateLiterals: true,
+          ignoreRegExpLiterals: true,
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ExportDefaultDeclaration',
+          message: 'No default exports: as a workflow it would answer for every unknown type.',
+        },
+      ],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: "The environment is read in each process's configuration and nowhere else.",
+        },
+      ],
+    },
+  },
+  ...importRules,
+  {
+    files: ['**/configuration.ts', 'test/**/*.ts', 'bench/**/*.ts', 'cli/**/*.ts'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      // node:test returns promises that its runner awaits.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['eslint.config.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { 'no-restricted-syntax': 'off', 'max-len': 'off' },
+  },
+);

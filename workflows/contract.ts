@@ -1,0 +1,368 @@
+/**
+ * What processes other than the workflow may know: names, IDs, messages, the Activities interface
+ * and failure types. Longer than most files because it is the one page that two processes agree on.
+ */
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { ProgressView, SigningProgress } from './progress.js';
+import type { DocumentStatus, SignerStatus } from './statuses.js';
+
+export * from './statuses.js';
+
+// ---------------------------------------------------------------- names and IDs
+
+/** The task queue used when `COUNTERSIGN_TASK_QUEUE` names no other. */
+export const DEFAULT_TASK_QUEUE = 'countersign';
+
+/** Workflow Types, by the names under which `workflows/index.ts` exports them. */
+export const WORKFLOW_TYPES = {
+  documentSigning: 'documentSigning',
+  callbackDelivery: 'callbackDelivery',
+} as const;
+
+/** What a document's or signer's ID may look like: UUIDs, and nothing that means more in a path. */
+export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** The Workflow ID of a document's `documentSigning`. */
+export function documentWorkflowId(documentId: string): string {
+  return `document:${documentId}`;
+}
+
+/**
+ * The Workflow ID of a callback's `callbackDelivery`.
+ * @param digest SHA-256 of the signed data in hex, so that a redelivery finds the first delivery;
+ *   for an unsigned hint, which may rightly repeat, a random ID
+ * @param part counts from 1; only a callback too large for one payload has more than one
+ */
+export function callbackWorkflowId(digest: string, part = 1): string {
+  return part === 1 ? `callback:${digest}` : `callback:${digest}:${part}`;
+}
+
+/** Search attributes. No personal data: IDs, groups and tags only. */
+export const SEARCH_ATTRIBUTES = {
+  documentStatus: defineSearchAttributeKey('DocumentStatus', SearchAttributeType.KEYWORD),
+  documentOutcome: defineSearchAttributeKey('DocumentOutcome', SearchAttributeType.KEYWORD),
+  documentGroup: defineSearchAttributeKey('DocumentGroup', SearchAttributeType.KEYWORD),
+  documentTag: defineSearchAttributeKey('DocumentTag', SearchAttributeType.KEYWORD),
+  documentDeadline: defineSearchAttributeKey('DocumentDeadline', SearchAttributeType.DATETIME),
+  /** The failure type that a document waits on until someone sends it `retry`. */
+  documentAttention: defineSearchAttributeKey('DocumentAttention', SearchAttributeType.KEYWORD),
+  signerIds: defineSearchAttributeKey('SignerIds', SearchAttributeType.KEYWORD_LIST),
+  /** How many entries of a callback ended set aside. Not set where none did. */
+  entriesSetAside: defineSearchAttributeKey('EntriesSetAside', SearchAttributeType.INT),
+} as const;
+
+// ---------------------------------------------------------------- status changes
+
+/** Where a status became known. */
+export type ChangeSource = 'batch' | 'realtime' | 'provider' | 'reconciliation';
+
+interface ChangeTime {
+  /** When it happened, by the provider's clock: ISO 8601 in UTC, second resolution or finer. */
+  readonly at: string;
+  /** Its place in the signed list, the only order among changes of one second; else 0. */
+  readonly position: number;
+}
+
+export interface DocumentStatusChange extends ChangeTime {
+  readonly subject: 'document';
+  readonly id: string;
+  readonly status: DocumentStatus;
+}
+
+export interface SignerStatusChange extends ChangeTime {
+  readonly subject: 'signer';
+  readonly id: string;
+  readonly status: SignerStatus;
+}
+
+export type StatusChange = DocumentStatusChange | SignerStatusChange;
+
+export interface SignerSnapshot {
+  readonly id: string;
+  readonly status: SignerStatus;
+  /** Signing order, from 1, where the provider says it. */
+  readonly order?: number;
+  /** `signer`, `approver` or `witness`, where the provider says it. */
+  readonly role?: string;
+  readonly rejectionReason?: string;
+}
+
+/** A document as the provider showed it at one moment. Carries no names and no e-mail addresses. */
+export interface DocumentSnapshot {
+  readonly documentId: string;
+  readonly status: DocumentStatus;
+  /** The final PDF can be fetched (`download_final`). */
+  readonly finalPdf: boolean;
+  /** Last modification by the provider's clock, ISO 8601 UTC; empty where it is not said. */
+  readonly modified: string;
+  /** SHA-256 of the final PDF, lower-case hex. */
+  readonly hash?: string;
+  readonly group?: string;
+  readonly tag?: string;
+  readonly signers: readonly SignerSnapshot[];
+}
+
+/** News of one document: changes, or a picture of the whole, or both. */
+export interface StatusReport {
+  readonly source: ChangeSource;
+  readonly changes: readonly StatusChange[];
+  readonly snapshot?: DocumentSnapshot;
+}
+
+// ---------------------------------------------------------------- documentSigning
+
+/** What the starter of a document's workflow asks for. */
+export interface TrackingTerms {
+  readonly group?: string;
+  readonly tag?: string;
+  /** ISO 8601 UTC: after it, an open document is announced as `expired`. */
+  readonly deadline?: string;
+  /** Known signers; without them the workflow asks the provider first. */
+  readonly signers?: readonly SignerSnapshot[];
+}
+
+export interface DocumentSigningInput extends TrackingTerms {
+  readonly documentId: string;
+  /** Set by continue-as-new alone; its shape is the workflow's own business. */
+  readonly carried?: unknown;
+}
+
+export type OutcomeKind = 'completed' | 'rejected' | 'removed' | 'expired';
+
+/** How a document ended: the result of `documentSigning`. */
+export interface SigningOutcome {
+  readonly documentId: string;
+  readonly kind: OutcomeKind;
+  readonly status: DocumentStatus;
+  /** When the workflow concluded, ISO 8601 UTC. */
+  readonly concludedAt: string;
+  readonly signers: readonly { readonly id: string; readonly status: SignerStatus }[];
+  readonly archive?: ArchiveReceipt;
+  readonly rejection?: { readonly signerId: string; readonly reason: string };
+  /** An earlier run had archived and announced this document: nothing was done again. */
+  readonly alreadyArchived?: true;
+}
+
+/** What `progressQuery` and the Updates answer. */
+export type { ProgressView, SigningProgress };
+
+/** News of a document. Any order, any number of times. */
+export const statusChangedSignal = defineSignal<[StatusReport]>('statusChanged');
+/** The provider says that something happened, not what: ask it. */
+export const noticeReceivedSignal = defineSignal('noticeReceived');
+/** Somebody tracks a document whose workflow a callback had already started. */
+export const trackingRequestedSignal = defineSignal<[TrackingTerms]>('trackingRequested');
+/** Operations removed the cause of a failure: try again. */
+export const retrySignal = defineSignal('retry');
+/** Progress now. */
+export const progressQuery = defineQuery<ProgressView>('progress');
+/** Answers once the document has its outcome; undefined: ask again (the workflow moved on). */
+export const waitForOutcomeUpdate = defineUpdate<SigningOutcome | undefined>('waitForOutcome');
+/** Answers once anything changed after the given revision. */
+export const waitForChangeUpdate = defineUpdate<ProgressView, [{ afterRevision: number }]>(
+  'waitForChange',
+);
+
+// ---------------------------------------------------------------- callbackDelivery
+
+/** A callback's entry that was not delivered, and why. */
+export interface SetAsideEntry {
+  readonly reason: string;
+  /** The entry as it came, cut to a sane length. */
+  readonly entry: string;
+}
+
+export interface CallbackDeliveryInput {
+  readonly source: ChangeSource | 'hint';
+  /** When the webhook took it, ISO 8601 UTC. */
+  readonly receivedAt: string;
+  readonly changes: readonly StatusChange[];
+  /** Documents of which an unsigned callback spoke: the provider is asked before one starts. */
+  readonly hints?: readonly string[];
+  /** What parsing could not understand: shown, never delivered. */
+  readonly setAside: readonly SetAsideEntry[];
+  /** Why nothing of it is delivered (too old, say). */
+  readonly held?: string;
+  /** Of a callback split by payload size. */
+  readonly part?: { readonly number: number; readonly of: number };
+}
+
+export interface CallbackDeliveryResult {
+  readonly changes: number;
+  /** Changes handed to a document's workflow. */
+  readonly delivered: number;
+  /** Documents signalled. */
+  readonly documents: number;
+  /** Documents that already had their outcome. */
+  readonly closedDocuments: number;
+  readonly setAside: readonly SetAsideGroup[];
+}
+
+/** Entries set aside for one reason. */
+export interface SetAsideGroup {
+  readonly reason: string;
+  readonly count: number;
+  /** The first few, to look at. */
+  readonly examples: readonly string[];
+  /** Of readable changes: their positions in the input's `changes`, so that all can be redone. */
+  readonly indexes?: readonly number[];
+}
+
+// ---------------------------------------------------------------- archive and announcements
+
+export interface ArchivedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** SHA-256, lower-case hex, computed while it was written. */
+  readonly sha256: string;
+}
+
+/** One line of a document's history. */
+export interface TimelineEntry {
+  readonly subject: 'document' | 'signer';
+  readonly id: string;
+  readonly status: DocumentStatus | SignerStatus;
+  readonly number: number;
+  readonly at: string;
+  readonly sources: readonly ChangeSource[];
+}
+
+/** `receipt.json`: written last, and what makes an archived document valid. */
+export interface ArchiveReceipt {
+  readonly documentId: string;
+  readonly archivedAt: string;
+  readonly files: readonly ArchivedFile[];
+  /** The provider's `hash_value`, equal to the SHA-256 of `document.pdf`. */
+  readonly providerHash: string;
+  readonly changes: readonly TimelineEntry[];
+  /** The workflow that archived it: tells its own retry from a second life of the document. */
+  readonly workflow: { readonly workflowId: string; readonly firstExecutionRunId: string };
+}
+
+/** What an announcement says of the archive. */
+export type ArchivedSummary = Pick<ArchiveReceipt, 'files' | 'providerHash' | 'archivedAt'>;
+
+export const ANNOUNCEMENT_EVENTS = [
+  'document.completed',
+  'document.rejected',
+  'document.removed',
+  'document.expired',
+  /** The downloaded PDF is not the one whose hash the provider names: quarantined. */
+  'document.integrityFailed',
+  /** Something failed for good, and the workflow waits for `retry`. */
+  'document.needsAttention',
+  /** After its outcome, the provider said something that contradicts it. */
+  'document.contradicted',
+] as const;
+export type AnnouncementEvent = (typeof ANNOUNCEMENT_EVENTS)[number];
+
+/** What a channel tells the world. No names, no e-mail addresses. */
+export interface Announcement {
+  readonly event: AnnouncementEvent;
+  readonly documentId: string;
+  readonly group?: string;
+  readonly tag?: string;
+  /** ISO 8601 UTC. */
+  readonly occurredAt: string;
+  readonly status: DocumentStatus;
+  readonly signers: SigningOutcome['signers'];
+  readonly archive?: ArchivedSummary;
+  readonly rejection?: SigningOutcome['rejection'];
+  /** Of failures and contradictions, in a sentence. */
+  readonly reason?: string;
+}
+
+export type ChannelName = 'log' | 'http' | 'email';
+
+/** The key under which a receiver can drop repetitions: every message of the event carries it. */
+export function idempotencyKey(announcement: Pick<Announcement, 'documentId' | 'event'>): string {
+  return `${announcement.documentId}/${announcement.event}`;
+}
+
+// ---------------------------------------------------------------- activities
+
+/** The worker's settings that a workflow needs; as an activity's result they are in history. */
+export interface OutcomePolicy {
+  readonly lingerMs: number;
+  readonly channels: readonly ChannelName[];
+}
+
+export interface LookUpDocumentInput {
+  readonly documentId: string;
+  /** Fail, to be retried, until the final PDF can be fetched or the document ended otherwise. */
+  readonly awaitFinalPdf: boolean;
+}
+
+export interface LookUpDocumentResult {
+  /** Undefined: the provider does not know the document (any more). */
+  readonly snapshot?: DocumentSnapshot;
+  /** The archive's receipt, where there is one. */
+  readonly receipt?: ArchiveReceipt;
+  readonly policy: OutcomePolicy;
+}
+
+export interface ArchiveDocumentInput {
+  readonly documentId: string;
+  /** SHA-256 that the provider names, lower-case hex. */
+  readonly providerHash: string;
+  readonly changes: readonly TimelineEntry[];
+  /** Goes into the receipt. */
+  readonly workflow: ArchiveReceipt['workflow'];
+}
+
+export interface AnnounceInput {
+  readonly channel: ChannelName;
+  readonly announcement: Announcement;
+}
+
+export interface DeliverChangesInput {
+  readonly source: ChangeSource;
+  readonly changes: readonly StatusChange[];
+  readonly hints: readonly string[];
+  /** Ask the provider for signers that neither memory nor visibility can route. */
+  readonly askProvider: boolean;
+}
+
+export interface DeliverChangesResult {
+  readonly delivered: number;
+  readonly documents: number;
+  readonly closedDocuments: number;
+  /** Left to try again: positions into the input's `changes`, and why. */
+  readonly undeliveredChanges: readonly { readonly index: number; readonly reason: string }[];
+  /** Left to try again: positions into the input's `hints`, and why. */
+  readonly undeliveredHints: readonly { readonly index: number; readonly reason: string }[];
+}
+
+/** Effects. Every one may run twice: each is idempotent. */
+export interface Activities {
+  /** Asks the provider for one document, with the reasons of rejecting signers; and the archive. */
+  lookUpDocument(input: LookUpDocumentInput): Promise<LookUpDocumentResult>;
+  /** Downloads PDF and audit log, checks the hash, archives; returns the receipt. */
+  archiveDocument(input: ArchiveDocumentInput): Promise<ArchiveReceipt>;
+  /** Tells one channel of one event. */
+  announce(input: AnnounceInput): Promise<void>;
+  /** Routes signers to documents, then one signalWithStart per document. */
+  deliverChanges(input: DeliverChangesInput): Promise<DeliverChangesResult>;
+}
+
+/** `type` of the ApplicationFailures that activities throw. */
+export const FAILURE_TYPES = {
+  /** The provider, a channel or storage does not answer, or not now. Retried. */
+  unavailable: 'Unavailable',
+  /** 429. Retried, after the provider's `Retry-After` where it gave one. */
+  throttled: 'Throttled',
+  /** The provider refuses our credentials. Retried slowly: a mended key heals everything. */
+  credentialsRefused: 'CredentialsRefused',
+  /** The final PDF, its hash or its audit log does not exist yet. Retried. */
+  notFinalYet: 'NotFinalYet',
+  /** The PDF is being de-archived. Retried after four hours. */
+  deArchiving: 'DeArchiving',
+  /** The request can never succeed as it is. Not retried. */
+  requestRefused: 'RequestRefused',
+  /** The PDF's hash is not the provider's, on fresh downloads too. Not retried. */
+  integrityFailed: 'IntegrityFailed',
+  /** An ID that is not one. Not retried. */
+  invalidId: 'InvalidId',
+} as const;
+export type FailureType = (typeof FAILURE_TYPES)[keyof typeof FAILURE_TYPES];

@@ -1,0 +1,367 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  TimeoutFailure,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { Alarm } from './alarm.js';
+import {
+  FAILURE_TYPES,
+  noticeReceivedSignal,
+  progressQuery,
+  retrySignal,
+  statusChangedSignal,
+  trackingRequestedSignal,
+  waitForChangeUpdate,
+  waitForOutcomeUpdate,
+} from './contract.js';
+import type {
+  Activities,
+  Announcement,
+  AnnouncementEvent,
+  ArchivedSummary,
+  ArchiveReceipt,
+  DocumentSigningInput,
+  OutcomeKind,
+  SigningOutcome,
+} from './contract.js';
+import {
+  initialState,
+  withAnnouncement,
+  withAttention,
+  withLookUp,
+  withoutOwed,
+  withReport,
+  withRetry,
+  withTerms,
+} from './document-state.js';
+import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
+import { detailsOf, searchAttributeChanges, viewOf } from './document-view.js';
+import { CONCLUDE_TASK, nextStep } from './next-step.js';
+import { documentStatus, signerViews, timelineOf } from './progress.js';
+
+const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
+
+const { lookUpDocument } = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '2d',
+  retry: FOREVER,
+});
+/** A PDF may be large and its line slow; de-archiving alone takes the provider four hours. */
+const { archiveDocument } = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '1m',
+  scheduleToCloseTimeout: '2d',
+  retry: FOREVER,
+});
+const { announce } = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  scheduleToCloseTimeout: '3d',
+  retry: FOREVER,
+});
+
+/**
+ * Signals after which the run continues as new: the server's own suggestion ignores signals, and
+ * refuses a run's 10,001st. The second figure no longer waits for announcements under way.
+ */
+const SIGNALS_PER_RUN = 2_000;
+const SIGNALS_PER_RUN_MAX = 6_000;
+
+/** One document's signing, from its creation to its archived and announced outcome. */
+export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
+  return new DocumentSigning(input).run();
+}
+
+/** The durable shell: keeps the state, receives messages, carries out what `nextStep` decides. */
+class DocumentSigning {
+  #state: DocumentState;
+  #signals = 0;
+  #isLeaving = false;
+  readonly #alarm = new Alarm();
+  readonly #announcing = new Set<OwedAnnouncement>();
+  #attempting: CancellationScope | undefined;
+
+  constructor(input: DocumentSigningInput) {
+    this.#state = initialState(input);
+    this.#receiveMessages();
+  }
+
+  async run(): Promise<SigningOutcome> {
+    for (;;) {
+      this.#payOwed();
+      const step = nextStep(this.#state, Date.now());
+      switch (step.kind) {
+        case 'ask':
+          await this.#attempt(() => this.#ask(step.reason, false));
+          break;
+        case 'conclude':
+          await this.#attempt(() => this.#conclude(step.outcome));
+          break;
+        case 'contradict':
+          this.#announce('document.contradicted', step.reason);
+          break;
+        case 'wait':
+          await this.#wait(step.untilMs);
+          break;
+        case 'finish':
+          return this.#finish();
+      }
+    }
+  }
+
+  #receiveMessages(): void {
+    setHandler(statusChangedSignal, (report) => {
+      this.#take(withReport(this.#state, report, Date.now()));
+    });
+    setHandler(noticeReceivedSignal, () => {
+      this.#take({ ...this.#state, mustAsk: !this.#state.outcome });
+    });
+    setHandler(trackingRequestedSignal, (terms) => {
+      this.#take(withTerms(this.#state, terms));
+    });
+    setHandler(retrySignal, () => {
+      this.#take(withRetry(this.#state));
+      // What waits for its next attempt (in four hours, say) is begun again at once.
+      this.#attempting?.cancel();
+    });
+    setHandler(progressQuery, () => viewOf(this.#state));
+    setHandler(waitForOutcomeUpdate, async () => {
+      await condition(() => this.#isLeaving || this.#state.outcome !== undefined);
+      return this.#state.outcome;
+    });
+    setHandler(waitForChangeUpdate, async ({ afterRevision }) => {
+      await condition(() => this.#isLeaving || this.#state.revision > afterRevision);
+      return viewOf(this.#state);
+    });
+  }
+
+  /** Handlers are synchronous: what they were told is in the state before anything else runs. */
+  #take(state: DocumentState): void {
+    this.#signals += 1;
+    this.#state = state;
+  }
+
+  /** Runs a task; a failure for good is shown and announced, and waits for `retry`. */
+  async #attempt(task: () => Promise<void>): Promise<void> {
+    setCurrentDetails(detailsOf(this.#state));
+    const scope = new CancellationScope();
+    this.#attempting = scope;
+    try {
+      await scope.run(task);
+    } catch (error) {
+      if (isCancellation(error) && scope.consideredCancelled && !isWorkflowCancelled()) return;
+      const attention = attentionOf(error);
+      if (!attention) throw error;
+      this.#state = withAttention(this.#state, CONCLUDE_TASK, attention);
+      const isForgery = attention.failureType === FAILURE_TYPES.integrityFailed;
+      const event = isForgery ? 'document.integrityFailed' : 'document.needsAttention';
+      this.#announce(event, attention.message);
+    } finally {
+      this.#attempting = undefined;
+    }
+  }
+
+  async #ask(reason: string, awaitFinalPdf: boolean): Promise<void> {
+    const { documentId } = this.#state;
+    const lookUp = await lookUpDocument.executeWithOptions(
+      { summary: `ask the provider: ${reason}` },
+      [{ documentId, awaitFinalPdf }],
+    );
+    this.#state = withLookUp(this.#state, lookUp, Date.now());
+  }
+
+  async #conclude(kind: OutcomeKind): Promise<void> {
+    if (this.#state.mustAsk || !isKnownFromProvider(this.#state, kind)) {
+      await this.#ask(`${kind}: the last word`, kind === 'completed');
+      // The answer may tell of another outcome: what to do follows from all that is known now.
+      const step = nextStep(this.#state, Date.now());
+      if (step.kind !== 'conclude' || step.outcome !== kind) return;
+    }
+    const receipt = this.#state.lookUp?.receipt;
+    if (receipt && receipt.workflow.firstExecutionRunId !== workflowInfo().firstExecutionRunId) {
+      this.#settle({ ...this.#outcome(kind), archive: receipt, alreadyArchived: true }, 0);
+      return;
+    }
+    const archive = kind === 'completed' ? await this.#archive() : undefined;
+    const { lingerMs = 0 } = this.#state.lookUp?.policy ?? {};
+    this.#settle({ ...this.#outcome(kind), ...(archive ? { archive } : {}) }, lingerMs);
+    this.#announce(`document.${kind}`);
+  }
+
+  async #archive(): Promise<ArchiveReceipt> {
+    const { documentId, lookUp, progress } = this.#state;
+    const providerHash = lookUp?.snapshot?.hash;
+    if (providerHash === undefined) {
+      throw ApplicationFailure.nonRetryable(
+        'a callback says that the final PDF exists, but the provider does not show us the document',
+        FAILURE_TYPES.requestRefused,
+      );
+    }
+    const { workflowId, firstExecutionRunId } = workflowInfo();
+    const changes = timelineOf(documentId, progress);
+    const workflow = { workflowId, firstExecutionRunId };
+    return archiveDocument.executeWithOptions({ summary: 'archive the PDF and its audit log' }, [
+      { documentId, providerHash, changes, workflow },
+    ]);
+  }
+
+  #outcome(kind: OutcomeKind): SigningOutcome {
+    const { documentId, progress } = this.#state;
+    const signers = signerViews(progress);
+    const rejecting = signers.find(({ status }) => status === 'rejected');
+    const reason = rejecting?.rejectionReason ?? '';
+    return {
+      documentId,
+      kind,
+      status: documentStatus(progress),
+      concludedAt: now(),
+      signers: signers.map(({ id, status }) => ({ id, status })),
+      ...(rejecting ? { rejection: { signerId: rejecting.id, reason } } : {}),
+    };
+  }
+
+  #settle(outcome: SigningOutcome, lingerMs: number): void {
+    const revision = this.#state.revision + 1;
+    const settled = { ...this.#state, outcome, revision, lingerUntilMs: Date.now() + lingerMs };
+    this.#state = withAttention(settled, CONCLUDE_TASK, undefined);
+  }
+
+  #announce(event: AnnouncementEvent, reason?: string): void {
+    const { documentId, group, tag, progress, outcome, lookUp } = this.#state;
+    const announcement: Announcement = {
+      event,
+      documentId,
+      ...(group === undefined ? {} : { group }),
+      ...(tag === undefined ? {} : { tag }),
+      occurredAt: now(),
+      status: documentStatus(progress),
+      signers: signerViews(progress).map(({ id, status }) => ({ id, status })),
+      ...(outcome?.archive ? { archive: summaryOf(outcome.archive) } : {}),
+      ...(outcome?.rejection ? { rejection: outcome.rejection } : {}),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    // Before the first answer no worker has said which channels there are: the log always is.
+    const channels = lookUp?.policy.channels ?? ['log'];
+    this.#state = withAnnouncement(this.#state, announcement, channels);
+    this.#payOwed();
+  }
+
+  #payOwed(): void {
+    for (const owed of this.#state.owed) {
+      if (this.#announcing.has(owed) || this.#state.attention[taskOf(owed)]) continue;
+      this.#announcing.add(owed);
+      void this.#pay(owed);
+    }
+  }
+
+  /** One execution per channel: one channel's failure never repeats another's message. */
+  async #pay(owed: OwedAnnouncement): Promise<void> {
+    try {
+      await announce.executeWithOptions({ summary: taskOf(owed) }, [owed]);
+      this.#state = withoutOwed(this.#state, owed);
+    } catch (error) {
+      const attention = attentionOf(error);
+      // Only the cancellation of the whole workflow remains, and that ends it elsewhere.
+      if (attention) this.#state = withAttention(this.#state, taskOf(owed), attention);
+    } finally {
+      this.#announcing.delete(owed);
+    }
+  }
+
+  /** The only place where the workflow waits for news; and so where it may continue as new. */
+  async #wait(untilMs: number | undefined): Promise<void> {
+    this.#show();
+    if (this.#mustContinueAsNew()) {
+      await this.#leave();
+      const { documentId } = this.#state;
+      await continueAsNew<typeof documentSigning>({ documentId, carried: this.#state });
+    }
+    this.#alarm.set(untilMs);
+    const seen = this.#state;
+    await condition(() => this.#state !== seen || this.#alarm.hasRung);
+  }
+
+  #show(): void {
+    setCurrentDetails(detailsOf(this.#state));
+    const changes = searchAttributeChanges(this.#state, workflowInfo().typedSearchAttributes);
+    if (changes.length > 0) upsertSearchAttributes(changes);
+  }
+
+  #mustContinueAsNew(): boolean {
+    if (this.#signals >= SIGNALS_PER_RUN_MAX) return true;
+    const isLong = this.#signals >= SIGNALS_PER_RUN || workflowInfo().continueAsNewSuggested;
+    return isLong && this.#announcing.size === 0;
+  }
+
+  async #finish(): Promise<SigningOutcome> {
+    this.#show();
+    await this.#leave();
+    const { outcome } = this.#state;
+    if (!outcome) throw new Error('a document finishes only with an outcome');
+    return outcome;
+  }
+
+  /** Lets waiting Updates answer before this run ends. */
+  async #leave(): Promise<void> {
+    this.#isLeaving = true;
+    await condition(allHandlersFinished);
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function taskOf({ channel, announcement }: OwedAnnouncement): string {
+  return `announce ${announcement.event} by ${channel}`;
+}
+
+function isWorkflowCancelled(): boolean {
+  return CancellationScope.current().consideredCancelled;
+}
+
+/** The last answer already shows this outcome, in full: nobody needs to be asked again. */
+function isKnownFromProvider({ lookUp }: DocumentState, kind: OutcomeKind): boolean {
+  if (!lookUp) return false;
+  const { snapshot, receipt } = lookUp;
+  if (receipt) return true;
+  switch (kind) {
+    case 'completed':
+      return snapshot?.finalPdf === true && snapshot.hash !== undefined;
+    case 'removed':
+      return !snapshot || snapshot.status === 'removed';
+    case 'rejected':
+      return snapshot?.status === 'rejected';
+    case 'expired':
+      return false;
+  }
+}
+
+function summaryOf(receipt: ArchiveReceipt): ArchivedSummary {
+  const { files, providerHash, archivedAt } = receipt;
+  return { files, providerHash, archivedAt };
+}
+
+/** Why a task failed for good; undefined for what is not a task's: a bug, a cancellation. */
+function attentionOf(error: unknown): Attention | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure) {
+    return { failureType: cause.type ?? 'Failure', message: cause.message };
+  }
+  if (cause instanceof TimeoutFailure) {
+    return {
+      failureType: 'TimedOut',
+      message: `still failing after all attempts: ${cause.message}`,
+    };
+  }
+  return undefined;
+}

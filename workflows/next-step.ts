@@ -1,0 +1,85 @@
+/** What a document's workflow does next: decided here, carried out in document-signing.ts. */
+import type { OutcomeKind, SigningOutcome } from './contract.js';
+import type { AskedQuestion, DocumentState } from './document-state.js';
+import { contradictionOf, outcomeOf } from './progress.js';
+
+export type Step =
+  | { readonly kind: 'ask'; readonly reason: string }
+  | { readonly kind: 'conclude'; readonly outcome: OutcomeKind }
+  | { readonly kind: 'contradict'; readonly reason: string }
+  | { readonly kind: 'finish' }
+  | { readonly kind: 'wait'; readonly untilMs: number | undefined };
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Everybody has signed: the final PDF follows within seconds as a rule, and its callback within the
+ * provider's six minutes. Two minutes leave time for the first without waiting for the second.
+ */
+const FINAL_PDF_GRACE_MS = 2 * MINUTE_MS;
+
+/** Asking again begins at the provider's own rhythm of callbacks and doubles up to half a day. */
+const ASK_AGAIN_MS = 6 * MINUTE_MS;
+const ASK_AGAIN_MAX_MS = 12 * 60 * MINUTE_MS;
+
+/** The task whose failure holds up everything but the announcements. */
+export const CONCLUDE_TASK = 'conclude';
+
+/** The next step. Announcements go out beside it. */
+export function nextStep(state: DocumentState, nowMs: number): Step {
+  if (state.outcome) return stepAfterOutcome(state, state.outcome, nowMs);
+  if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
+  return stepTowardsOutcome(state, nowMs);
+}
+
+function stepAfterOutcome(state: DocumentState, outcome: SigningOutcome, nowMs: number): Step {
+  const reason = contradictionOf(state.progress, outcome.kind);
+  if (reason !== undefined && !state.announced.includes('document.contradicted')) {
+    return { kind: 'contradict', reason };
+  }
+  const { lingerUntilMs = 0 } = state;
+  if (lingerUntilMs > nowMs) return { kind: 'wait', untilMs: lingerUntilMs };
+  return state.owed.length > 0 ? { kind: 'wait', untilMs: undefined } : { kind: 'finish' };
+}
+
+function stepTowardsOutcome(state: DocumentState, nowMs: number): Step {
+  if (state.lookUp?.receipt) return { kind: 'conclude', outcome: 'completed' };
+  const outcome = outcomeOf(state.progress);
+  if (outcome !== undefined) return { kind: 'conclude', outcome };
+  if (state.mustAsk) return { kind: 'ask', reason: 'what is the state of this document?' };
+  if (isGone(state)) return { kind: 'conclude', outcome: 'removed' };
+
+  const askMs = state.question ? askDueMs(state.question) : Infinity;
+  if (askMs <= nowMs) return { kind: 'ask', reason: questionText(state) };
+  const deadlineMs = state.deadline === undefined ? Infinity : Date.parse(state.deadline);
+  if (deadlineMs <= nowMs) return { kind: 'conclude', outcome: 'expired' };
+  const untilMs = Math.min(askMs, deadlineMs);
+  return { kind: 'wait', untilMs: Number.isFinite(untilMs) ? untilMs : undefined };
+}
+
+/**
+ * The provider does not know it (any more). A document that only callbacks spoke of may be one that
+ * our key cannot see: that proves nothing.
+ */
+function isGone(state: DocumentState): boolean {
+  return state.lookUp !== undefined && !state.lookUp.snapshot && state.isVouchedFor;
+}
+
+function askDueMs(question: AskedQuestion): number {
+  if (question.lastAskedMs === undefined) {
+    return question.sinceMs + (question.kind === 'signedWithoutFinalPdf' ? FINAL_PDF_GRACE_MS : 0);
+  }
+  const pauseMs = ASK_AGAIN_MS * 2 ** (question.asked - 1);
+  return question.lastAskedMs + Math.min(pauseMs, ASK_AGAIN_MAX_MS);
+}
+
+function questionText(state: DocumentState): string {
+  switch (state.question?.kind) {
+    case 'signedWithoutFinalPdf':
+      return 'everybody signed: is there a final PDF?';
+    case 'signerRejected':
+      return 'a signer rejected: what became of the document?';
+    case undefined:
+      return '';
+  }
+}

@@ -1,0 +1,84 @@
+/** Which entries of a callback are left, and how what is set aside is told. Pure. */
+import type { CallbackDeliveryInput, DeliverChangesResult, SetAsideGroup } from './contract.js';
+
+/** An entry still to be delivered, by its position in the input. */
+export interface LeftEntry {
+  readonly index: number;
+  readonly reason: string;
+}
+
+export interface Left {
+  readonly changes: readonly LeftEntry[];
+  readonly hints: readonly LeftEntry[];
+}
+
+/** Shown per reason; a result must stay far below a payload's 2 MB whatever the callback's size. */
+const EXAMPLES_SHOWN = 20;
+
+/** Everything that the callback carries. */
+export function allOf({ changes, hints = [] }: CallbackDeliveryInput): Left {
+  const entry = (_: unknown, index: number): LeftEntry => ({ index, reason: 'not tried yet' });
+  return { changes: changes.map(entry), hints: hints.map(entry) };
+}
+
+/** How many entries are left. */
+export function countOf({ changes, hints }: Left): number {
+  return changes.length + hints.length;
+}
+
+/** What a delivery left of what it was given. */
+export function leftAfter(given: Left, result: DeliverChangesResult): Left {
+  return {
+    changes: pick(given.changes, result.undeliveredChanges),
+    hints: pick(given.hints, result.undeliveredHints),
+  };
+}
+
+function pick(given: readonly LeftEntry[], undelivered: readonly LeftEntry[]): LeftEntry[] {
+  return undelivered.flatMap(({ index, reason }) => {
+    const entry = given[index];
+    return entry ? [{ index: entry.index, reason }] : [];
+  });
+}
+
+/** What ops read: entries that could not be read, then those that could not be delivered. */
+export function setAsideGroups(input: CallbackDeliveryInput, left: Left): SetAsideGroup[] {
+  const unreadable: ShownEntry[] = input.setAside.map(({ reason, entry }) => ({
+    reason,
+    shown: entry,
+  }));
+  const changes: ShownEntry[] = left.changes.map(({ index, reason }) => ({
+    reason: input.held ?? reason,
+    shown: JSON.stringify(input.changes[index]),
+    index,
+  }));
+  const hints: ShownEntry[] = left.hints.map(({ index, reason }) => ({
+    reason,
+    shown: `document ${input.hints?.[index] ?? ''}`,
+  }));
+  return [...grouped([...unreadable, ...changes, ...hints])].map(([reason, entries]) => {
+    const indexes = entries.flatMap(({ index }) => index ?? []);
+    return {
+      reason,
+      count: entries.length,
+      examples: entries.slice(0, EXAMPLES_SHOWN).map(({ shown }) => shown),
+      ...(indexes.length > 0 ? { indexes } : {}),
+    };
+  });
+}
+
+interface ShownEntry {
+  readonly reason: string;
+  readonly shown: string;
+  readonly index?: number;
+}
+
+function grouped(entries: readonly ShownEntry[]): Map<string, ShownEntry[]> {
+  const groups = new Map<string, ShownEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry.reason);
+    if (group) group.push(entry);
+    else groups.set(entry.reason, [entry]);
+  }
+  return groups;
+}
