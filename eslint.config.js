@@ -11,30 +11,36 @@ const importTable = {
     // Only Temporal's own two packages: everything else would end up in the workflow bundle.
     packages: '^(?!\\.)(?!@temporalio/(workflow|common)$)',
   },
-  provider: { ours: ['workflows/contract'], packages: '^@temporalio/' },
+  configuration: { ours: [], packages: '^[^.n]' },
+  provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
-    ours: ['workflows/(contract|progress)', 'provider/.+'],
+    ours: ['workflows/(contract|document-start|progress)', 'provider/.+'],
     packages: '^@temporalio/(worker|workflow)$',
   },
   webhook: {
-    ours: ['workflows/(contract|progress)'],
+    ours: ['workflows/(contract|document-start|progress)', 'configuration/.+'],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   client: {
-    ours: ['workflows/(contract|progress)', 'provider/.+'],
+    ours: ['workflows/(contract|document-start|progress)', 'configuration/.+', 'provider/.+'],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   worker: {
-    ours: ['workflows/contract', 'activities/index', 'provider/.+'],
+    ours: ['workflows/contract', 'configuration/.+', 'activities/index', 'provider/.+'],
     packages: '^@temporalio/workflow$',
   },
-  sandbox: { ours: ['workflows/contract'], packages: '^@temporalio/' },
+  sandbox: {
+    ours: ['workflows/(contract|statuses)', 'configuration/.+'],
+    packages: '^@temporalio/',
+  },
   cli: {
     ours: [
       'workflows/contract',
+      'configuration/.+',
+      'provider/.+',
       '(client|sandbox)/index',
       'webhook/(app|main|configuration)',
-      'worker/(main|configuration)',
+      'worker/(main|configuration|workflow-bundle)',
     ],
     packages: '^@temporalio/workflow$',
   },

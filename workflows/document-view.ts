@@ -1,6 +1,7 @@
 /** How a document's state is shown: to programs, in the Temporal UI, and to its search. Pure. */
-import type { SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
+import type { SearchAttributeUpdatePair, TypedSearchAttributes } from '@temporalio/common';
 import { documentStatusNumber, SEARCH_ATTRIBUTES } from './contract.js';
+import { documentSearchAttributes } from './document-start.js';
 import type { DocumentState } from './document-state.js';
 import { documentStatus, signerViews, timelineOf } from './progress.js';
 import type { ProgressView, SignerView } from './progress.js';
@@ -74,51 +75,27 @@ function plain(text: string): string {
   return text.replace(/[\\|`*_[\]<>\r\n]/g, ' ');
 }
 
-/** A keyword longer than this is refused by visibility on SQL. */
-const KEYWORD_MAX_LENGTH = 255;
-
 /** The search attributes that differ from what visibility already has. */
 export function searchAttributeChanges(
   state: DocumentState,
   current: TypedSearchAttributes,
-): SearchAttributePair[] {
-  const keyword = (
-    key: typeof SEARCH_ATTRIBUTES.documentStatus,
-    value: string | undefined,
-  ): SearchAttributePair[] => {
-    const wanted = value?.slice(0, KEYWORD_MAX_LENGTH);
-    if (current.get(key) === wanted) return [];
-    return [{ key, value: wanted ?? null } as SearchAttributePair];
-  };
-  const { documentStatus: status, documentOutcome, documentAttention } = SEARCH_ATTRIBUTES;
-  const { documentGroup, documentTag } = SEARCH_ATTRIBUTES;
-  return [
-    ...keyword(status, documentStatus(state.progress)),
-    ...keyword(documentOutcome, state.outcome?.kind),
-    ...keyword(documentAttention, Object.values(state.attention)[0]?.failureType),
-    ...keyword(documentGroup, state.group),
-    ...keyword(documentTag, state.tag),
-    ...deadlineChange(state, current),
-    ...signerIdsChange(state, current),
+): SearchAttributeUpdatePair[] {
+  const wanted: SearchAttributeUpdatePair[] = [
+    ...documentSearchAttributes({
+      status: documentStatus(state.progress),
+      signerIds: Object.keys(state.progress.signers),
+      ...state,
+    }),
+    { key: SEARCH_ATTRIBUTES.documentOutcome, value: state.outcome?.kind ?? null },
+    {
+      key: SEARCH_ATTRIBUTES.documentAttention,
+      value: Object.values(state.attention)[0]?.failureType ?? null,
+    },
   ];
+  return wanted.filter(({ key, value }) => comparable(current.get(key)) !== comparable(value));
 }
 
-function deadlineChange(
-  state: DocumentState,
-  current: TypedSearchAttributes,
-): SearchAttributePair[] {
-  const key = SEARCH_ATTRIBUTES.documentDeadline;
-  if (state.deadline === undefined) return [];
-  const value = new Date(state.deadline);
-  return current.get(key)?.getTime() === value.getTime() ? [] : [{ key, value }];
-}
-
-function signerIdsChange(
-  state: DocumentState,
-  current: TypedSearchAttributes,
-): SearchAttributePair[] {
-  const key = SEARCH_ATTRIBUTES.signerIds;
-  const value = Object.keys(state.progress.signers).sort();
-  const known = [...(current.get(key) ?? [])].sort();
-  return value.join() === known.join() ? [] : [{ key, value }];
+function comparable(value: SearchAttributeUpdatePair['value'] | undefined): string {
+  if (Array.isArray(value)) return value.toSorted().join();
+  return value instanceof Date ? value.toISOString() : String(value ?? '');
 }

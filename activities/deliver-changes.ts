@@ -1,0 +1,171 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import PQueue from 'p-queue';
+import type { ProviderClient } from '../provider/provider-client.js';
+import { statusChangedSignal, WORKFLOW_TYPES } from '../workflows/contract.js';
+import type {
+  Activities,
+  DeliverChangesInput,
+  DeliverChangesResult,
+  StatusReport,
+} from '../workflows/contract.js';
+import { documentStart } from '../workflows/document-start.js';
+import type { Routing, SignerRoutes } from './signer-routes.js';
+
+/** What delivering needs. */
+export interface Delivery {
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly provider: ProviderClient;
+  readonly routes: SignerRoutes;
+}
+
+/** A development server takes some hundred signals a second, from this many callers or more. */
+const SIGNALS_AT_ONCE = 16;
+
+const SIGNAL_DEADLINE_MS = 10_000;
+
+interface Parcel {
+  readonly documentId: string;
+  readonly report: StatusReport;
+  /** Positions in the input that this parcel carries. */
+  readonly changes: readonly number[];
+  readonly hints: readonly number[];
+}
+
+interface Undelivered {
+  readonly index: number;
+  readonly reason: string;
+}
+
+/** Routes changes to their documents and signals each document once, with its changes in order. */
+export function createDeliverChanges(delivery: Delivery): Activities['deliverChanges'] {
+  return async (input) => {
+    const { cancellationSignal: signal } = Context.current();
+    const heartbeat = (phase: string) => (count: number) => {
+      Context.current().heartbeat({ phase, count });
+    };
+    const routing = await delivery.routes.route(signerIdsOf(input), {
+      askProvider: input.askProvider,
+      signal,
+      onProgress: heartbeat('signers asked for'),
+    });
+    const { parcels, unroutedChanges } = parcelsOf(input, routing);
+    const { hinted, unknownHints } = await lookUpHints(delivery.provider, input.hints, signal);
+    const sent = await sendAll(delivery, [...parcels, ...hinted], heartbeat('documents signalled'));
+    return {
+      delivered: sent.delivered,
+      documents: sent.documents,
+      closedDocuments: sent.closedDocuments,
+      undeliveredChanges: [...unroutedChanges, ...sent.undeliveredChanges],
+      undeliveredHints: [...unknownHints, ...sent.undeliveredHints],
+    };
+  };
+}
+
+function signerIdsOf({ changes }: DeliverChangesInput): string[] {
+  return changes.flatMap(({ subject, id }) => (subject === 'signer' ? [id] : []));
+}
+
+function parcelsOf(
+  { changes, source }: DeliverChangesInput,
+  { documents, unrouted }: Routing,
+): { parcels: Parcel[]; unroutedChanges: Undelivered[] } {
+  const positions = new Map<string, number[]>();
+  const unroutedChanges: Undelivered[] = [];
+  for (const [index, { subject, id }] of changes.entries()) {
+    const documentId = subject === 'document' ? id : documents.get(id);
+    if (documentId === undefined) {
+      unroutedChanges.push({ index, reason: unrouted.get(id) ?? 'no document is known' });
+    } else {
+      const known = positions.get(documentId);
+      if (known) known.push(index);
+      else positions.set(documentId, [index]);
+    }
+  }
+  const parcels = [...positions].map(([documentId, indexes]) => ({
+    documentId,
+    report: { source, changes: indexes.flatMap((index) => changes[index] ?? []) },
+    changes: indexes,
+    hints: [],
+  }));
+  return { parcels, unroutedChanges };
+}
+
+/** An unsigned callback is not believed: what the provider itself shows is delivered instead. */
+async function lookUpHints(
+  provider: ProviderClient,
+  hints: readonly string[],
+  signal: AbortSignal,
+): Promise<{ hinted: Parcel[]; unknownHints: Undelivered[] }> {
+  const hinted: Parcel[] = [];
+  const unknownHints: Undelivered[] = [];
+  for (const [index, documentId] of hints.entries()) {
+    try {
+      const snapshot = await provider.getDocument(documentId, { signal });
+      if (snapshot) {
+        const report = { source: 'provider', changes: [], snapshot } as const;
+        hinted.push({ documentId, report, changes: [], hints: [index] });
+      } else {
+        unknownHints.push({ index, reason: 'the provider does not know this document' });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      unknownHints.push({ index, reason: reasonOf(error) });
+    }
+  }
+  return { hinted, unknownHints };
+}
+
+async function sendAll(
+  delivery: Delivery,
+  parcels: readonly Parcel[],
+  onProgress: (count: number) => void,
+): Promise<DeliverChangesResult> {
+  const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
+  const result = { delivered: 0, documents: 0, closedDocuments: 0 };
+  const undeliveredChanges: Undelivered[] = [];
+  const undeliveredHints: Undelivered[] = [];
+  let tried = 0;
+  const sendOne = async (parcel: Parcel): Promise<void> => {
+    try {
+      const isOpen = await send(delivery, parcel);
+      result.delivered += parcel.changes.length;
+      if (isOpen) result.documents += 1;
+      else result.closedDocuments += 1;
+    } catch (error) {
+      const reason = reasonOf(error);
+      undeliveredChanges.push(...parcel.changes.map((index) => ({ index, reason })));
+      undeliveredHints.push(...parcel.hints.map((index) => ({ index, reason })));
+    }
+    onProgress((tried += 1));
+  };
+  await queue.addAll(parcels.map((parcel) => () => sendOne(parcel)));
+  return { ...result, undeliveredChanges, undeliveredHints };
+}
+
+/** @returns whether the document is open; one that has its outcome needs nothing more */
+async function send(delivery: Delivery, { documentId, report }: Parcel): Promise<boolean> {
+  const { client, taskQueue } = delivery;
+  const { group, tag } = report.snapshot ?? {};
+  const input = { documentId, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
+  try {
+    await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () =>
+      client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+        ...documentStart(input, report),
+        taskQueue,
+        signal: statusChangedSignal,
+        signalArgs: [report],
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,42 @@
+/** Effects, put together for a worker. Every activity may run twice: each is idempotent. */
+import type { Client } from '@temporalio/client';
+import type { ProviderClient } from '../provider/provider-client.js';
+import type { Activities, OutcomePolicy } from '../workflows/contract.js';
+import { createAnnounce } from './announce.js';
+import type { Channel } from './announcements/channel.js';
+import { createArchiveDocument } from './archive-document.js';
+import type { Archive } from './archive/archive.js';
+import { createDeliverChanges } from './deliver-changes.js';
+import { createLookUpDocument } from './look-up-document.js';
+import { createSignerRoutes } from './signer-routes.js';
+
+export type { Channel } from './announcements/channel.js';
+export { createEmailChannel } from './announcements/email-channel.js';
+export { createHttpChannel } from './announcements/http-channel.js';
+export { createLogChannel } from './announcements/log-channel.js';
+export type { Archive } from './archive/archive.js';
+export { openArchive } from './archive/open-archive.js';
+
+/** What the activities work with. */
+export interface ActivitiesDependencies {
+  /** To signal documents, and to find them. */
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly provider: ProviderClient;
+  readonly archive: Archive;
+  readonly channels: readonly Channel[];
+  /** How long a document's workflow stays open after its outcome, in ms. */
+  readonly lingerMs: number;
+}
+
+export function createActivities(dependencies: ActivitiesDependencies): Activities {
+  const { client, taskQueue, provider, archive, channels, lingerMs } = dependencies;
+  const policy: OutcomePolicy = { lingerMs, channels: channels.map(({ name }) => name) };
+  const routes = createSignerRoutes(client, provider);
+  return {
+    lookUpDocument: createLookUpDocument({ provider, archive, policy }),
+    archiveDocument: createArchiveDocument({ provider, archive }),
+    announce: createAnnounce({ channels }),
+    deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes }),
+  };
+}

@@ -1,0 +1,133 @@
+import type { Client } from '@temporalio/client';
+import { LRUCache } from 'lru-cache';
+import PQueue from 'p-queue';
+import type { ProviderClient } from '../provider/provider-client.js';
+import { ID_PATTERN, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
+
+/** Which document a signer belongs to. The mapping never changes, so it is remembered. */
+export interface SignerRoutes {
+  /**
+   * Looks in memory, then in Temporal's visibility, then (if asked to) at the provider.
+   * @param onProgress called now and then while the provider is asked, one signer at a time
+   */
+  route(signerIds: readonly string[], options: RouteOptions): Promise<Routing>;
+}
+
+export interface RouteOptions {
+  readonly askProvider: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (asked: number) => void;
+}
+
+export interface Routing {
+  /** Signer ID to document ID. */
+  readonly documents: ReadonlyMap<string, string>;
+  /** Signer ID to the reason why it has no document. */
+  readonly unrouted: ReadonlyMap<string, string>;
+}
+
+/** 100 bytes each: 20 MB at the most. */
+const REMEMBERED = 200_000;
+
+/** A query of this many IDs has 8 kB, and finds its documents in a fraction of a second. */
+const IDS_PER_QUERY = 200;
+
+/** For all queries of one delivery together. */
+const VISIBILITY_DEADLINE_MS = 60_000;
+
+/** The provider client has its own limit; this one only keeps its queue short. */
+const PROVIDER_CALLS = 8;
+
+const NOT_YET_VISIBLE = 'no document is known to have this signer; the provider is asked next';
+const UNKNOWN_TO_PROVIDER = 'the provider does not know this signer';
+
+export function createSignerRoutes(client: Client, provider: ProviderClient): SignerRoutes {
+  const remembered = new LRUCache<string, string>({ max: REMEMBERED });
+  return {
+    async route(signerIds, { askProvider, signal, onProgress }) {
+      const documents = new Map<string, string>();
+      const unrouted = new Map<string, string>();
+      const found = (signerId: string, documentId: string): void => {
+        remembered.set(signerId, documentId);
+        documents.set(signerId, documentId);
+      };
+      for (const id of new Set(signerIds)) {
+        const documentId = remembered.get(id);
+        if (documentId === undefined) unrouted.set(id, NOT_YET_VISIBLE);
+        else documents.set(id, documentId);
+      }
+      const problem = await visibilityProblem(client, unrouted, found);
+      if (problem !== undefined) {
+        // Asking the provider for thousands of signers that visibility knows would eat its quota.
+        for (const id of unrouted.keys()) unrouted.set(id, problem);
+      } else if (askProvider) await ask(provider, unrouted, { signal, onProgress, found });
+      return { documents, unrouted };
+    },
+  };
+}
+
+type Found = (signerId: string, documentId: string) => void;
+
+/** Visibility may be away: that is no reason to give up on the entries that need no look-up. */
+async function visibilityProblem(
+  client: Client,
+  unrouted: Map<string, string>,
+  found: Found,
+): Promise<string | undefined> {
+  try {
+    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
+      lookInVisibility(client, unrouted, found),
+    );
+    return undefined;
+  } catch (error) {
+    return `Temporal's visibility could not be asked: ${String(error)}`;
+  }
+}
+
+async function lookInVisibility(
+  client: Client,
+  unrouted: Map<string, string>,
+  found: Found,
+): Promise<void> {
+  const wanted = [...unrouted.keys()].filter((id) => ID_PATTERN.test(id));
+  for (let start = 0; start < wanted.length; start += IDS_PER_QUERY) {
+    const ids = wanted.slice(start, start + IDS_PER_QUERY);
+    const quoted = ids.map((id) => `'${id}'`).join(',');
+    const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND SignerIds IN (${quoted})`;
+    for await (const execution of client.workflow.list({ query, pageSize: IDS_PER_QUERY })) {
+      const documentId = execution.workflowId.replace(/^document:/, '');
+      for (const id of execution.typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? []) {
+        if (unrouted.delete(id)) found(id, documentId);
+      }
+    }
+  }
+}
+
+interface Asking extends Omit<RouteOptions, 'askProvider'> {
+  readonly found: Found;
+}
+
+async function ask(
+  provider: ProviderClient,
+  unrouted: Map<string, string>,
+  { signal, onProgress, found }: Asking,
+): Promise<void> {
+  const queue = new PQueue({ concurrency: PROVIDER_CALLS });
+  let asked = 0;
+  const askOne = async (id: string): Promise<void> => {
+    signal.throwIfAborted();
+    try {
+      const signer = await provider.getSigner(id, { signal });
+      if (!signer) {
+        unrouted.set(id, UNKNOWN_TO_PROVIDER);
+      } else if (unrouted.delete(id)) {
+        found(id, signer.documentId);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      unrouted.set(id, error instanceof Error ? error.message : String(error));
+    }
+    onProgress((asked += 1));
+  };
+  await queue.addAll([...unrouted.keys()].map((id) => () => askOne(id)));
+}

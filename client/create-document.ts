@@ -1,0 +1,68 @@
+import type { ProviderClient } from '../provider/provider-client.js';
+import type { SignerSnapshot, TrackingTerms } from '../workflows/contract.js';
+import { trackDocument, TrackingFailedError } from './track-document.js';
+import type { Start } from './track-document.js';
+
+/** The body of the provider's `POST /document/`; what is not named here is passed on as it is. */
+export interface DocumentRequest {
+  readonly name: string;
+  /** Slug or resource URI. */
+  readonly group: string;
+  readonly signers: readonly {
+    readonly firstname: string;
+    readonly lastname: string;
+    readonly email: string;
+    readonly order?: number;
+    readonly [more: string]: unknown;
+  }[];
+  readonly tag?: string;
+  readonly [more: string]: unknown;
+}
+
+/** A document that exists at the provider and has its workflow. */
+export interface CreatedDocument {
+  readonly documentId: string;
+}
+
+export interface Creation extends Start {
+  readonly provider: ProviderClient | undefined;
+}
+
+/** Sends the document, asks for its signers' IDs, starts its workflow. See `Countersign`. */
+export async function createDocument(
+  { provider, ...start }: Creation,
+  request: DocumentRequest,
+  terms: TrackingTerms,
+): Promise<CreatedDocument> {
+  if (!provider) throw new Error('createDocument needs the provider: set LEGALESIGN_API_KEY');
+  const { documentId } = await provider.createDocument(request);
+  const signers = terms.signers ?? (await signersOf(provider, documentId));
+  try {
+    await trackDocument(start, documentId, {
+      ...(request.tag === undefined ? {} : { tag: request.tag }),
+      group: slugOf(request.group),
+      ...terms,
+      ...(signers ? { signers } : {}),
+    });
+  } catch (error) {
+    throw new TrackingFailedError(documentId, error);
+  }
+  return { documentId };
+}
+
+/** With them callbacks find the document at once; without them the workflow asks by itself. */
+async function signersOf(
+  provider: ProviderClient,
+  documentId: string,
+): Promise<readonly SignerSnapshot[] | undefined> {
+  try {
+    return (await provider.getDocument(documentId))?.signers;
+  } catch {
+    // The document is sent: whatever this failure is, the workflow meets it too, and shows it.
+    return undefined;
+  }
+}
+
+function slugOf(group: string): string {
+  return /\/group\/([^/]+)\/?$/.exec(group)?.[1] ?? group;
+}

@@ -1,0 +1,108 @@
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import {
+  documentWorkflowId,
+  progressQuery,
+  waitForChangeUpdate,
+  waitForOutcomeUpdate,
+} from '../workflows/contract.js';
+import type { ProgressView, SigningOutcome } from '../workflows/contract.js';
+
+export interface WaitOptions {
+  /** Ends the waiting, not the document: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** No workflow knows the document: it was never tracked, or longer ago than the retention. */
+export class NotTrackedError extends Error {
+  override readonly name = 'NotTrackedError';
+  readonly documentId: string;
+
+  constructor(documentId: string, cause: unknown) {
+    super(`document ${documentId} is not tracked: call trackDocument('${documentId}')`, { cause });
+    this.documentId = documentId;
+  }
+}
+
+/** Progress now, of an open document or of a closed one. */
+export async function followDocument(client: Client, documentId: string): Promise<ProgressView> {
+  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  return tracked(documentId, () => handle.query(progressQuery));
+}
+
+/** Waits for the next change; of a closed document that is the last one. */
+export async function waitForChange(
+  client: Client,
+  documentId: string,
+  afterRevision: number,
+  options: WaitOptions = {},
+): Promise<ProgressView> {
+  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  for (;;) {
+    const view = await waiting(client, options, () =>
+      openOr(
+        () => handle.executeUpdate(waitForChangeUpdate, { args: [{ afterRevision }] }),
+        () => tracked(documentId, () => handle.query(progressQuery)),
+      ),
+    );
+    // A run that continues as new answers early.
+    if (view.revision > afterRevision || view.outcome) return view;
+  }
+}
+
+/** Waits for the outcome: of a document that lingers, from the moment on at which it has one. */
+export async function waitForOutcome(
+  client: Client,
+  documentId: string,
+  options: WaitOptions = {},
+): Promise<SigningOutcome> {
+  const handle: WorkflowHandle = client.workflow.getHandle(documentWorkflowId(documentId));
+  for (;;) {
+    const outcome = await waiting(client, options, () =>
+      openOr<SigningOutcome | undefined>(
+        () => handle.executeUpdate(waitForOutcomeUpdate),
+        () => tracked(documentId, () => handle.result() as Promise<SigningOutcome>),
+      ),
+    );
+    if (outcome) return outcome;
+  }
+}
+
+/** Asks the open workflow; where it is closed, or closes meanwhile, what remains of it. */
+async function openOr<Answer>(
+  ask: () => Promise<Answer>,
+  askClosed: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    const isClosed =
+      error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError;
+    if (!isClosed) throw error;
+    return askClosed();
+  }
+}
+
+async function waiting<Answer>(
+  client: Client,
+  { signal }: WaitOptions,
+  wait: () => Promise<Answer>,
+): Promise<Answer> {
+  if (!signal) return wait();
+  signal.throwIfAborted();
+  try {
+    return await client.withAbortSignal(signal, wait);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function tracked<Answer>(documentId: string, ask: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw new NotTrackedError(documentId, error);
+    throw error;
+  }
+}

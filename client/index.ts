@@ -1,0 +1,79 @@
+/**
+ * What application developers import: send a document for signing, follow it, wait for its outcome.
+ *
+ * ```ts
+ * const countersign = await connect();
+ * const { documentId } = await countersign.createDocument({ name: 'Lease', group, signers, text });
+ * const outcome = await countersign.waitForOutcome(documentId);
+ * ```
+ */
+import { Client, Connection } from '@temporalio/client';
+import { createProviderClient } from '../provider/provider-client.js';
+import { readConfiguration } from './configuration.js';
+import type { ClientConfiguration } from './configuration.js';
+import { createDocument } from './create-document.js';
+import type { CreatedDocument, DocumentRequest } from './create-document.js';
+import { followDocument, waitForChange, waitForOutcome } from './follow-document.js';
+import type { WaitOptions } from './follow-document.js';
+import { trackDocument } from './track-document.js';
+import type { ProgressView, SigningOutcome, TrackingTerms } from '../workflows/contract.js';
+
+export { ConfigurationError } from '../configuration/settings.js';
+export { ProviderError } from '../provider/provider-error.js';
+export type { ProgressView, SigningOutcome, TrackingTerms } from '../workflows/contract.js';
+export type { ClientConfiguration } from './configuration.js';
+export type { CreatedDocument, DocumentRequest } from './create-document.js';
+export { NotTrackedError } from './follow-document.js';
+export type { WaitOptions } from './follow-document.js';
+export { TrackingFailedError } from './track-document.js';
+
+/** A connection to Countersign, which is to say to Temporal and to the provider. */
+export interface Countersign {
+  /**
+   * Sends a document for signing and starts its workflow. The provider has no idempotency key: a
+   * failure that may have created the document is thrown as a ProviderError of kind `ambiguous`,
+   * never repeated. A document that exists but could not be tracked: TrackingFailedError.
+   */
+  createDocument(request: DocumentRequest, terms?: TrackingTerms): Promise<CreatedDocument>;
+  /** Starts the workflow of a document that exists at the provider. Any number of times. */
+  trackDocument(documentId: string, terms?: TrackingTerms): Promise<void>;
+  /** Progress now. @throws NotTrackedError */
+  progress(documentId: string): Promise<ProgressView>;
+  /** Resolves as soon as anything changes after `afterRevision` (see `progress`). */
+  waitForChange(
+    documentId: string,
+    afterRevision: number,
+    options?: WaitOptions,
+  ): Promise<ProgressView>;
+  /** Resolves once archived, rejected, removed or expired. @throws NotTrackedError */
+  waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the Temporal server that the environment or a profile names (`TEMPORAL_ADDRESS` …),
+ * and to the provider when `LEGALESIGN_API_KEY` is set.
+ * @throws ConfigurationError with every problem at once
+ */
+export async function connect(
+  configuration: ClientConfiguration = readConfiguration(),
+): Promise<Countersign> {
+  const { temporal, taskQueue } = configuration;
+  const { namespace = 'default', connectionOptions } = temporal;
+  const connection = await Connection.connect(connectionOptions);
+  const client = new Client({ connection, namespace });
+  const provider = configuration.provider && createProviderClient(configuration.provider);
+  const start = { client, taskQueue };
+  return {
+    createDocument: (request, terms = {}) => createDocument({ ...start, provider }, request, terms),
+    trackDocument: (documentId, terms = {}) => trackDocument(start, documentId, terms),
+    progress: (documentId) => followDocument(client, documentId),
+    waitForChange: (documentId, afterRevision, options) =>
+      waitForChange(client, documentId, afterRevision, options),
+    waitForOutcome: (documentId, options) => waitForOutcome(client, documentId, options),
+    close: async () => {
+      provider?.close();
+      await connection.close();
+    },
+  };
+}

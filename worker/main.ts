@@ -1,0 +1,164 @@
+/** The worker process: settings, connections and worker put together, and taken apart in order. */
+import { pathToFileURL } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { LogEntry, WorkerOptions } from '@temporalio/worker';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import {
+  createActivities,
+  createEmailChannel,
+  createHttpChannel,
+  createLogChannel,
+  openArchive,
+} from '../activities/index.js';
+import type { Channel } from '../activities/index.js';
+import { createProviderClient } from '../provider/provider-client.js';
+import { ConfigurationError, readConfiguration } from './configuration.js';
+import type { WorkerConfiguration } from './configuration.js';
+import { ensureRetention, ensureSearchAttributes } from './namespace.js';
+import { workflowSource } from './workflow-bundle.js';
+
+/** A worker that polls. */
+export interface RunningWorker {
+  /** Settles when polling ends: after `close()`, or rejects with what broke it. */
+  readonly ended: Promise<void>;
+  /** Takes no more tasks, lets activities end within their grace time, closes the connections. */
+  close(): Promise<void>;
+}
+
+/** What a process that runs more than the worker brings along. */
+export interface WorkerSurroundings {
+  readonly logger?: Logger;
+  /** `host:port`; by default Temporal's own environment variables and profiles say. */
+  readonly address?: string;
+  /** More of the worker's options: a bundle that several workers share, cache sizes. */
+  readonly options?: Partial<WorkerOptions>;
+}
+
+/** Activities still running when the worker shuts down; each is safe to cut off and begin again. */
+const SHUTDOWN_GRACE = '10s';
+
+const WORKER_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn' } as const;
+
+/**
+ * Installs the SDK's runtime: once per process, before anything else of the worker package. Its own
+ * signal handlers are off: each process has one shutdown sequence.
+ */
+export function installRuntime(logger: Logger, metricsAddress?: string): void {
+  const write = ({ level, message, meta }: LogEntry): void => {
+    const name = level === 'ERROR' ? 'error' : WORKER_LEVELS[level];
+    logger[name](meta ?? {}, message);
+  };
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', write),
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'WARN' }, forward: {} },
+      ...(metricsAddress && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+    },
+  });
+}
+
+/** Ensures what the namespace needs, then polls. The runtime must be installed. */
+export async function startWorker(
+  configuration: WorkerConfiguration,
+  surroundings: WorkerSurroundings = {},
+): Promise<RunningWorker> {
+  const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const address = surroundings.address ?? connectionOptions.address ?? 'localhost:7233';
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const connection = await Connection.connect({ ...connectionOptions, address });
+    closers.push(() => connection.close());
+    await ensureSearchAttributes(connection, namespace);
+    const note = await ensureRetention(connection, namespace, configuration.retentionMs);
+    if (note !== undefined) logger.info(note);
+    const native = await NativeConnection.connect({ ...connectionOptions, address });
+    closers.push(() => native.close());
+    const client = new Client({ connection, namespace });
+    const parts = createParts(configuration, client, logger);
+    closers.push(parts.close);
+    const worker = await Worker.create({
+      connection: native,
+      namespace,
+      taskQueue: configuration.taskQueue,
+      activities: parts.activities,
+      shutdownGraceTime: SHUTDOWN_GRACE,
+      ...(surroundings.options?.workflowBundle ? {} : workflowSource()),
+      ...surroundings.options,
+    });
+    const ended = worker.run();
+    closers.push(() => shutDown(worker, ended));
+    return { ended, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function shutDown(worker: Worker, ended: Promise<void>): Promise<void> {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+  // What broke it is told by `ended`; closing goes on.
+  await ended.catch(() => undefined);
+}
+
+function createParts(
+  configuration: WorkerConfiguration,
+  client: Client,
+  logger: Logger,
+): { activities: ReturnType<typeof createActivities>; close: () => Promise<void> } {
+  const { taskQueue, archiveUrl, lingerMs } = configuration;
+  const provider = createProviderClient({ ...configuration.provider, logger });
+  const channels = createChannels(configuration, logger);
+  const archive = openArchive(archiveUrl);
+  return {
+    activities: createActivities({ client, taskQueue, provider, archive, channels, lingerMs }),
+    close: () => {
+      provider.close();
+      for (const channel of channels) channel.close?.();
+      return Promise.resolve();
+    },
+  };
+}
+
+function createChannels(
+  { notifyWebhook, notifyEmail }: WorkerConfiguration,
+  logger: Logger,
+): Channel[] {
+  return [
+    createLogChannel(logger),
+    ...(notifyWebhook ? [createHttpChannel(notifyWebhook)] : []),
+    ...(notifyEmail ? [createEmailChannel({ ...notifyEmail, logger })] : []),
+  ];
+}
+
+/** Until a signal to end, or until the worker breaks. */
+async function main(): Promise<void> {
+  const configuration = readConfiguration();
+  const logger = pino({ level: configuration.logLevel });
+  installRuntime(logger, configuration.metricsAddress);
+  const worker = await startWorker(configuration, { logger });
+  logger.info({ taskQueue: configuration.taskQueue }, 'the worker polls');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      worker.close().catch(fail);
+    });
+  }
+  await worker.ended.finally(() => worker.close());
+}
+
+function fail(error: unknown): void {
+  const lines = error instanceof ConfigurationError ? error.problems : [String(error)];
+  for (const line of lines) console.error(line);
+  process.exitCode = 1;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch(fail);
+}

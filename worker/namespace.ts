@@ -1,0 +1,144 @@
+/** What Countersign needs of its Temporal namespace, ensured before the worker polls. */
+import { SearchAttributeType } from '@temporalio/common';
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+type IndexedValueType = proto.temporal.api.enums.v1.IndexedValueType;
+
+const INDEXED_TYPES = {
+  [SearchAttributeType.TEXT]: IndexedValueType.INDEXED_VALUE_TYPE_TEXT,
+  [SearchAttributeType.KEYWORD]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  [SearchAttributeType.INT]: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+  [SearchAttributeType.DOUBLE]: IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
+  [SearchAttributeType.BOOL]: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  [SearchAttributeType.DATETIME]: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+  [SearchAttributeType.KEYWORD_LIST]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+} as const;
+
+const CALL_DEADLINE_MS = 10_000;
+
+/** A production cluster takes a second or two until every process knows a new attribute. */
+const USABLE_DEADLINE_MS = 60_000;
+const USABLE_POLL_MS = 250;
+
+/** The namespace is not as Countersign needs it, and cannot be made so; the message says why. */
+export class NamespaceError extends Error {
+  override readonly name = 'NamespaceError';
+}
+
+/** Registers missing search attributes, and returns once a query on all of them is accepted. */
+export async function ensureSearchAttributes(
+  connection: Connection,
+  namespace: string,
+): Promise<void> {
+  const known = await call(connection, () =>
+    connection.operatorService.listSearchAttributes({ namespace }),
+  );
+  const missing: Record<string, IndexedValueType> = {};
+  for (const { name, type } of Object.values(SEARCH_ATTRIBUTES)) {
+    const wanted = INDEXED_TYPES[type];
+    const actual = known.customAttributes[name];
+    if (actual === undefined) missing[name] = wanted;
+    else if (actual !== wanted)
+      throw new NamespaceError(otherType(namespace, name, wanted, actual));
+  }
+  if (Object.keys(missing).length === 0) return;
+  await addSearchAttributes(connection, namespace, missing);
+  await untilUsable(connection, namespace);
+}
+
+function otherType(
+  namespace: string,
+  name: string,
+  wanted: IndexedValueType,
+  actual: IndexedValueType,
+): string {
+  return (
+    `the search attribute ${name} of namespace ${namespace} is ${IndexedValueType[actual]}, ` +
+    `but Countersign needs ${IndexedValueType[wanted]}: remove or rename it, or use another namespace`
+  );
+}
+
+async function addSearchAttributes(
+  connection: Connection,
+  namespace: string,
+  searchAttributes: Record<string, IndexedValueType>,
+): Promise<void> {
+  try {
+    await call(connection, () =>
+      connection.operatorService.addSearchAttributes({ namespace, searchAttributes }),
+    );
+  } catch (error) {
+    // Another worker that starts at the same moment may have been first.
+    if (isGrpcServiceError(error) && /already exists/i.test(error.details)) return;
+    const names = Object.keys(searchAttributes).join(', ');
+    throw new NamespaceError(
+      `the search attributes ${names} are missing in namespace ${namespace} and could not be ` +
+        `added: ${messageOf(error)}`,
+    );
+  }
+}
+
+async function untilUsable(connection: Connection, namespace: string): Promise<void> {
+  const query = Object.values(SEARCH_ATTRIBUTES)
+    .map(({ name }) => `${name} IS NOT NULL`)
+    .join(' OR ');
+  const deadlineMs = Date.now() + USABLE_DEADLINE_MS;
+  for (;;) {
+    try {
+      await call(connection, () =>
+        connection.workflowService.countWorkflowExecutions({ namespace, query }),
+      );
+      return;
+    } catch (error) {
+      if (Date.now() > deadlineMs) {
+        throw new NamespaceError(
+          `new search attributes are still not usable in namespace ${namespace}: ${messageOf(error)}`,
+        );
+      }
+      await delay(USABLE_POLL_MS);
+    }
+  }
+}
+
+/**
+ * Raises the namespace's retention to at least the given time: for as long a closed document is
+ * known to be closed. Where we lack the right to, that is a warning and not the end.
+ * @returns what was done, or what stands in the way; undefined where nothing was to be done
+ */
+export async function ensureRetention(
+  connection: Connection,
+  namespace: string,
+  retentionMs: number,
+): Promise<string | undefined> {
+  const { config } = await call(connection, () =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
+  const currentS = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0);
+  const wantedS = Math.ceil(retentionMs / 1000);
+  // Zero means for ever.
+  if (currentS === 0 || currentS >= wantedS) return undefined;
+  try {
+    await call(connection, () =>
+      connection.workflowService.updateNamespace({
+        namespace,
+        config: { workflowExecutionRetentionTtl: { seconds: wantedS as unknown as Long } },
+      }),
+    );
+    return `retention of namespace ${namespace} raised from ${currentS} s to ${wantedS} s`;
+  } catch (error) {
+    return `retention of namespace ${namespace} stays at ${currentS} s: ${messageOf(error)}`;
+  }
+}
+
+function call<Result>(connection: Connection, make: () => Promise<Result>): Promise<Result> {
+  return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+/** Where the worker finds its workflows: prebuilt beside the compiled code, else from sources. */
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import type { BundleOptions, WorkerOptions } from '@temporalio/worker';
+
+/** `build/workflow-bundle.js`, when this file runs as `build/worker/workflow-bundle.js`. */
+const BUNDLE_PATH = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+
+function workflowsPath(): string {
+  const isCompiled = import.meta.url.endsWith('.js');
+  return fileURLToPath(new URL(`../workflows/index.${isCompiled ? 'js' : 'ts'}`, import.meta.url));
+}
+
+/** The part of a worker's options that says where its workflows are. */
+export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  if (existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
+  return { workflowsPath: workflowsPath() };
+}
+
+/** Bundles the workflows once, for several workers of one process. */
+export async function bundleWorkflows(
+  options: Pick<BundleOptions, 'logger'> = {},
+): Promise<{ code: string }> {
+  return bundleWorkflowCode({ workflowsPath: workflowsPath(), ...options });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { code } = await bundleWorkflows();
+  await writeFile(BUNDLE_PATH, code);
+}

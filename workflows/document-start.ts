@@ -1,0 +1,86 @@
+/** How a document's workflow is started, whoever starts it. Pure. */
+import { WorkflowIdReusePolicy } from '@temporalio/common';
+import type { SearchAttributePair } from '@temporalio/common';
+import { documentStatusNumber, documentWorkflowId, SEARCH_ATTRIBUTES } from './contract.js';
+import type { DocumentSigningInput, DocumentStatus, StatusReport } from './contract.js';
+
+/** What ops can find a document by. */
+export interface SearchableDocument {
+  readonly status?: DocumentStatus;
+  readonly group?: string;
+  readonly tag?: string;
+  readonly deadline?: string;
+  readonly signerIds?: readonly string[];
+}
+
+/** The server refuses a value beyond 2 kB; about 50 signers' IDs fit. The rest is asked for. */
+const SIGNER_IDS_MAX_BYTES = 1900;
+
+/** A keyword longer than this is refused by visibility on SQL. */
+const KEYWORD_MAX_LENGTH = 255;
+
+/** A document's search attributes, as far as they are known, each within the server's limits. */
+export function documentSearchAttributes(document: SearchableDocument): SearchAttributePair[] {
+  const { status, group, tag, deadline, signerIds = [] } = document;
+  const { documentStatus, documentGroup, documentTag, documentDeadline } = SEARCH_ATTRIBUTES;
+  const ids = fitting(signerIds);
+  return [
+    ...(status === undefined ? [] : [{ key: documentStatus, value: status }]),
+    ...(group ? [{ key: documentGroup, value: group.slice(0, KEYWORD_MAX_LENGTH) }] : []),
+    ...(tag ? [{ key: documentTag, value: tag.slice(0, KEYWORD_MAX_LENGTH) }] : []),
+    ...(deadline === undefined ? [] : [{ key: documentDeadline, value: new Date(deadline) }]),
+    ...(ids.length === 0 ? [] : [{ key: SEARCH_ATTRIBUTES.signerIds, value: ids }]),
+  ];
+}
+
+function fitting(signerIds: readonly string[]): string[] {
+  let room = SIGNER_IDS_MAX_BYTES;
+  // Quotes and a comma around each.
+  return [...new Set(signerIds)].sort().filter((id) => (room -= id.length + 3) >= 0);
+}
+
+/** Options with which `documentSigning` is started; the task queue is the starter's to say. */
+export interface DocumentStart {
+  readonly workflowId: string;
+  readonly args: [DocumentSigningInput];
+  readonly workflowIdReusePolicy: WorkflowIdReusePolicy;
+  readonly typedSearchAttributes: SearchAttributePair[];
+  readonly staticSummary: string;
+}
+
+/**
+ * @param input the document, with what its starter knows of it
+ * @param report the news for whose sake it is started, where there is any
+ */
+export function documentStart(input: DocumentSigningInput, report?: StatusReport): DocumentStart {
+  const { documentId } = input;
+  const signerIds = [...(input.signers ?? []).map(({ id }) => id), ...signerIdsOf(report)];
+  const status = furthestStatus(report);
+  return {
+    workflowId: documentWorkflowId(documentId),
+    args: [input],
+    // A closed document stays closed: its second life would announce everything again.
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    typedSearchAttributes: documentSearchAttributes({ ...input, status, signerIds }),
+    staticSummary: `document ${documentId}`,
+  };
+}
+
+function signerIdsOf(report: StatusReport | undefined): string[] {
+  if (!report) return [];
+  const changed = report.changes.flatMap((change) =>
+    change.subject === 'signer' ? [change.id] : [],
+  );
+  return [...changed, ...(report.snapshot?.signers ?? []).map(({ id }) => id)];
+}
+
+function furthestStatus(report: StatusReport | undefined): DocumentStatus {
+  const told = (report?.changes ?? []).flatMap((change) =>
+    change.subject === 'document' ? [change.status] : [],
+  );
+  const shown = report?.snapshot ? [report.snapshot.status] : [];
+  return [...told, ...shown].reduce<DocumentStatus>(
+    (a, b) => (documentStatusNumber(b) > documentStatusNumber(a) ? b : a),
+    'created',
+  );
+}
