@@ -91,7 +91,8 @@ async function waiting<Answer>(
   if (!signal) return wait();
   signal.throwIfAborted();
   try {
-    return await client.withAbortSignal(signal, wait);
+    // The SDK leaves its listener on the signal: on one of this call's own it does no harm.
+    return await client.withAbortSignal(AbortSignal.any([signal]), wait);
   } catch (error) {
     signal.throwIfAborted();
     throw error;

@@ -1,0 +1,88 @@
+import { createTransport } from 'nodemailer';
+import type { Logger } from 'pino';
+import { idempotencyKey, type Announcement } from '../../workflows/contract.js';
+import type { Channel } from './channel.js';
+import { emailMessage } from './email-message.js';
+
+/** For connecting, for the greeting, and for any silence of the mail server. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** What an e-mail channel is made with. */
+export interface EmailChannelOptions {
+  /** `smtp://` (with STARTTLS where offered) or `smtps://`, credentials included. */
+  readonly smtpUrl: string;
+  readonly from: string;
+  /** One address or several, comma-separated. */
+  readonly to: string;
+  readonly timeoutMs?: number | undefined;
+  readonly logger?: Pick<Logger, 'warn'> | undefined;
+}
+
+/** The same on every attempt, so that mail programs show a repetition once. */
+function messageIdOf(announcement: Announcement, from: string): string {
+  const domain = /@([\w.-]+)/.exec(from)?.[1] ?? 'countersign.invalid';
+  return `<${idempotencyKey(announcement).replace('/', '.')}@${domain}>`;
+}
+
+/** Settles as the work does, or with the signal's reason as soon as that is aborted. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = withReject();
+  const stop = (): void => {
+    reject(signal.reason);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function withReject(): { promise: Promise<never>; reject: (reason: unknown) => void } {
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise;
+  });
+  return { promise, reject };
+}
+
+/**
+ * Events as e-mails over SMTP, through connections that are kept. Errors are nodemailer's own:
+ * `toApplicationFailure` reads their codes.
+ * @throws Error where the URL is not one of SMTP
+ */
+export function createEmailChannel(options: EmailChannelOptions): Channel {
+  const { smtpUrl, from, to, timeoutMs = DEFAULT_TIMEOUT_MS, logger } = options;
+  if (!/^smtps?:\/\//i.test(smtpUrl)) throw new Error('NOTIFY_SMTP_URL is not an smtp(s) URL.');
+  const transport = createTransport({
+    url: smtpUrl,
+    pool: true,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    name: 'email',
+    async announce(announcement, { signal }) {
+      signal.throwIfAborted();
+      const sent = transport.sendMail({
+        from,
+        to,
+        messageId: messageIdOf(announcement, from),
+        headers: { 'X-Idempotency-Key': idempotencyKey(announcement) },
+        ...emailMessage(announcement),
+      });
+      const { rejected } = await untilAborted(sent, signal);
+      if (rejected.length === 0) return;
+      // The others have the message: to fail, and so to repeat it, would send it to them again.
+      const fields = { recipients: rejected.length, key: idempotencyKey(announcement) };
+      logger?.warn(fields, 'the mail server refused some of NOTIFY_EMAIL_TO');
+    },
+    close() {
+      transport.close();
+    },
+  };
+}

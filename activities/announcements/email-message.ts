@@ -1,0 +1,110 @@
+import {
+  documentStatusNumber,
+  idempotencyKey,
+  signerStatusNumber,
+  type Announcement,
+  type AnnouncementEvent,
+} from '../../workflows/contract.js';
+
+/** An event as an e-mail, without addresses. */
+export interface EmailMessage {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+const HEADLINES: Readonly<Record<AnnouncementEvent, string>> = {
+  'document.completed': 'Document completed',
+  'document.rejected': 'Document rejected',
+  'document.removed': 'Document removed',
+  'document.expired': 'Document not signed in time',
+  'document.integrityFailed': 'Signed PDF failed its check',
+  'document.needsAttention': 'Document needs attention',
+  'document.contradicted': 'Document contradicts its outcome',
+};
+
+const EXPLANATIONS: Readonly<Record<AnnouncementEvent, string>> = {
+  'document.completed':
+    'Everybody signed. The final PDF and its audit log were checked and archived.',
+  'document.rejected': 'A signer refused to sign.',
+  'document.removed': 'The document was removed at the provider before everybody had signed.',
+  'document.expired': 'The deadline passed before everybody had signed.',
+  'document.integrityFailed':
+    'The downloaded PDF is not the one whose hash the provider names. It is kept in quarantine; ' +
+    'send the signal "retry" to the workflow once the cause is known.',
+  'document.needsAttention':
+    'Something failed for good. The workflow waits; send it the signal "retry" once it is mended.',
+  'document.contradicted':
+    'After the outcome was announced, the provider said something else. Nothing was done about it.',
+};
+
+/** HTML's five special characters as entities: tags and reasons are other people's words. */
+export function escapeHtml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
+
+type Facts = readonly (readonly [label: string, value: string])[];
+
+function factsOf(announcement: Announcement): Facts {
+  const { documentId, status, group, tag, occurredAt, reason, rejection, archive } = announcement;
+  const maybe: readonly (readonly [string, string | undefined])[] = [
+    ['Document', documentId],
+    ['Status', `${status} (${documentStatusNumber(status)})`],
+    ['When', occurredAt],
+    ['Group', group],
+    ['Tag', tag],
+    ['Reason', reason],
+    ['Rejected by signer', rejection?.signerId],
+    ['Reason given', rejection?.reason],
+    ['Archived', archive?.archivedAt],
+    ...(archive?.files ?? []).map(
+      ({ name, bytes, sha256 }) => [name, `${bytes} bytes, SHA-256 ${sha256}`] as const,
+    ),
+    ...announcement.signers.map(
+      (signer) =>
+        [`Signer ${signer.id}`, `${signer.status} (${signerStatusNumber(signer.status)})`] as const,
+    ),
+  ];
+  return maybe.filter((fact): fact is [string, string] => fact[1] !== undefined && fact[1] !== '');
+}
+
+function textOf(explanation: string, facts: Facts, key: string): string {
+  const lines = facts.map(([label, value]) => `${label}: ${value}`);
+  return [explanation, '', ...lines, '', `Reference: ${key}`, ''].join('\n');
+}
+
+function htmlOf(headline: string, explanation: string, facts: Facts, key: string): string {
+  const rows = facts.map(
+    ([label, value]) =>
+      `<tr><th align="left">${escapeHtml(label)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  return [
+    '<!doctype html><html lang="en"><body style="font-family: sans-serif">',
+    `<h1 style="font-size: 1.2em">${escapeHtml(headline)}</h1>`,
+    `<p>${escapeHtml(explanation)}</p>`,
+    `<table cellpadding="4">${rows.join('')}</table>`,
+    `<p><small>Reference: ${escapeHtml(key)}</small></p>`,
+    '</body></html>',
+  ].join('\n');
+}
+
+/** The event as subject, plain text and HTML, all saying the same. */
+export function emailMessage(announcement: Announcement): EmailMessage {
+  const { event, documentId, tag } = announcement;
+  const headline = HEADLINES[event];
+  const facts = factsOf(announcement);
+  const key = idempotencyKey(announcement);
+  const named = tag === undefined || tag === '' ? documentId : `${tag} (${documentId})`;
+  return {
+    subject: `${headline}: ${named}`,
+    text: textOf(EXPLANATIONS[event], facts, key),
+    html: htmlOf(headline, EXPLANATIONS[event], facts, key),
+  };
+}

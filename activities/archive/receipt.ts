@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { ArchiveReceipt } from '../../workflows/contract.js';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const fileShape = z.object({
+  name: z.enum(['document.pdf', 'audit-log.pdf']),
+  bytes: z.int().positive(),
+  sha256,
+});
+
+/** Unknown fields pass: a receipt of a later version is a receipt. */
+const receiptShape = z.looseObject({
+  documentId: z.string(),
+  archivedAt: z.string(),
+  files: z.array(fileShape).refine((files) => files.some(({ name }) => name === 'document.pdf')),
+  providerHash: sha256,
+  changes: z.array(z.looseObject({ id: z.string(), status: z.string() })),
+  workflow: z.object({ workflowId: z.string(), firstExecutionRunId: z.string() }),
+});
+
+/** `receipt.json` as it is written: readable by people too. */
+export function receiptText(receipt: ArchiveReceipt): string {
+  return `${JSON.stringify(receipt, null, 2)}\n`;
+}
+
+/** The receipt in the text; undefined where it was cut off or is none. */
+export function parseReceipt(text: string): ArchiveReceipt | undefined {
+  try {
+    const parsed = receiptShape.safeParse(JSON.parse(text) as unknown);
+    return parsed.success ? (parsed.data as unknown as ArchiveReceipt) : undefined;
+  } catch {
+    // A text cut off by a crash or a full disk is the case this function is there to recognise.
+    return undefined;
+  }
+}

@@ -1,0 +1,102 @@
+import { Context } from '@temporalio/activity';
+import {
+  FAILURE_TYPES,
+  type Activities,
+  type DocumentSnapshot,
+  type LookUpDocumentInput,
+  type LookUpDocumentResult,
+  type OutcomePolicy,
+  type SignerSnapshot,
+} from '../workflows/contract.js';
+import type { ProviderClient } from '../provider/provider-client.js';
+import { ProviderError } from '../provider/provider-error.js';
+import type { Archive } from './archive/archive.js';
+import { requireDocumentId } from './archive/document-id.js';
+import { retryable, withFailures } from './failures.js';
+
+/** The provider makes the final PDF within seconds, as a rule; its own callback within minutes. */
+const FIRST_DELAY_MS = 5_000;
+const MAX_DELAY_MS = 15 * 60_000;
+
+/** What the activity works with. */
+export interface LookUpDocumentDependencies {
+  readonly provider: Pick<ProviderClient, 'getDocument' | 'getRejection'>;
+  readonly archive: Pick<Archive, 'readReceipt'>;
+  readonly policy: OutcomePolicy;
+}
+
+/**
+ * The activity that asks the provider for one document, with rejecting signers' reasons, and the
+ * archive for its receipt. Told to await the final PDF, it fails as `NotFinalYet`, retried after
+ * 5 s, 10 s, 20 s … 15 min, until the PDF can be fetched or the document ended otherwise.
+ */
+export function createLookUpDocument(
+  dependencies: LookUpDocumentDependencies,
+): Activities['lookUpDocument'] {
+  return (input) => withFailures(() => lookUp(dependencies, input));
+}
+
+async function lookUp(
+  { provider, archive, policy }: LookUpDocumentDependencies,
+  input: LookUpDocumentInput,
+): Promise<LookUpDocumentResult> {
+  const documentId = requireDocumentId(input.documentId);
+  const signal = Context.current().cancellationSignal;
+  const receipt = await archive.readReceipt(documentId);
+  const document = await provider.getDocument(documentId, { signal });
+  if (input.awaitFinalPdf && receipt === undefined) requireEnd(document);
+  const snapshot = document && (await withReasons(provider, document, signal));
+  return {
+    ...(snapshot !== undefined && { snapshot }),
+    ...(receipt !== undefined && { receipt }),
+    policy,
+  };
+}
+
+/** How long to wait before the next look, by the number of looks so far, from 1. */
+export function finalPdfDelayMs(attempt: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+}
+
+/** A document that the provider does not know (any more) ended as well. */
+function requireEnd(document: DocumentSnapshot | undefined): void {
+  if (document === undefined || hasEnded(document)) return;
+  const missing = document.finalPdf ? 'hash of its final PDF' : 'final PDF';
+  throw retryable(
+    FAILURE_TYPES.notFinalYet,
+    `The document, ${document.status} at the provider, has no ${missing} yet.`,
+    finalPdfDelayMs(Context.current().info.attempt),
+  );
+}
+
+function hasEnded({ status, finalPdf, hash }: DocumentSnapshot): boolean {
+  return status === 'removed' || status === 'rejected' || (finalPdf && hash !== undefined);
+}
+
+async function withReasons(
+  provider: LookUpDocumentDependencies['provider'],
+  document: DocumentSnapshot,
+  signal: AbortSignal,
+): Promise<DocumentSnapshot> {
+  const withReason = async (signer: SignerSnapshot): Promise<SignerSnapshot> => {
+    if (signer.status !== 'rejected') return signer;
+    const reason = await rejectionReason(provider, signer.id, signal);
+    return reason === undefined ? signer : { ...signer, rejectionReason: reason };
+  };
+  return { ...document, signers: await Promise.all(document.signers.map(withReason)) };
+}
+
+/** Undefined where the provider has none, or will not tell: the outcome does not depend on it. */
+async function rejectionReason(
+  provider: LookUpDocumentDependencies['provider'],
+  signerId: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return (await provider.getRejection(signerId, { signal }))?.reason;
+  } catch (error) {
+    if (!(error instanceof ProviderError && error.kind === 'refused')) throw error;
+    Context.current().log.warn('no reason of a rejection', { signerId, error: error.message });
+    return undefined;
+  }
+}

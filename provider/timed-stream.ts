@@ -1,0 +1,65 @@
+import { Readable } from 'node:stream';
+
+/**
+ * Passes a stream on and ends it with an error when the source is silent for too long. Only the
+ * time in which bytes are awaited counts: a slow reader does not make the source late.
+ * @param failure makes the error of the source's own; silence has the code `ETIMEDOUT`
+ */
+export function timedStream(
+  source: Readable,
+  idleMs: number,
+  failure: (cause: unknown) => unknown,
+): Readable {
+  const passed = Readable.from(passOn(source, idleMs, failure), { objectMode: false });
+  // Destroying a stream that nobody has read yet does not reach the generator's end.
+  passed.once('close', () => source.destroy());
+  return passed;
+}
+
+async function* passOn(
+  source: Readable,
+  idleMs: number,
+  failure: (cause: unknown) => unknown,
+): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  for (;;) {
+    const next = await nextInTime(source, chunks, idleMs, failure);
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+async function nextInTime(
+  source: Readable,
+  chunks: AsyncIterator<Buffer>,
+  idleMs: number,
+  failure: (cause: unknown) => unknown,
+): Promise<IteratorResult<Buffer, unknown>> {
+  const timer = setTimeout(() => {
+    source.destroy(Object.assign(new Error('silent for too long'), { code: 'ETIMEDOUT' }));
+  }, idleMs);
+  try {
+    return await chunks.next();
+  } catch (error) {
+    throw failure(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A stream's first bytes as text; the rest is dropped, and so is an error while reading. */
+export async function textOf(stream: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= maxBytes) break;
+    }
+  } catch (error) {
+    // Half an error's body is still the better reason; the status has been understood already.
+    if (!(error instanceof Error)) throw error;
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+}

@@ -1,0 +1,102 @@
+/** Pages of documents. Pure. */
+import { z } from 'zod';
+import type { DocumentRecord } from './records.js';
+import { groupSlug } from './resources.js';
+
+const DEFAULT_LIMIT = 20;
+/** As much as one page holds; `limit=0` asks for it. */
+const MAX_LIMIT = 1000;
+
+const whole = z.coerce.number().int().min(0);
+/** Without a zone it means UTC. */
+const moment = z.string().transform((text, context) => {
+  const at = Date.parse(
+    /(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}${text.includes('T') ? 'Z' : ''}`,
+  );
+  if (Number.isNaN(at)) context.addIssue('Enter a valid date/time.');
+  return at;
+});
+
+const pageSchema = z.object({ limit: whole.default(DEFAULT_LIMIT), offset: whole.default(0) });
+const archivedSchema = z
+  .string()
+  .transform((word) => word.toLowerCase())
+  .pipe(z.enum(['true', 'false', '1', '0', 'all']))
+  .default('false');
+
+/** The query of `GET /document/`. */
+export const documentQuerySchema = pageSchema
+  .extend({
+    cache: z.string().optional(),
+    group: z.string().optional(),
+    archived: archivedSchema,
+    email: z.string().optional(),
+    status: z.coerce.number({ error: 'Invalid status value' }).int().optional(),
+    nosigners: z.string().optional(),
+    created_gt: moment.optional(),
+    modified_gt: moment.optional(),
+  })
+  .refine(({ cache, group }) => cache === '1' || Boolean(group), {
+    path: ['group'],
+    message: 'This parameter is required.',
+  });
+
+/** The query of `GET /status/`. */
+export const statusQuerySchema = pageSchema.extend({
+  filter: archivedSchema,
+  archived: archivedSchema.optional(),
+});
+
+type DocumentQuery = z.infer<typeof documentQuerySchema>;
+type Archived = z.infer<typeof archivedSchema>;
+
+/** Whether an archived (or other) document belongs into a listing that asks so. */
+export function archivedMatches(document: DocumentRecord, asked: Archived): boolean {
+  if (asked === 'all') return true;
+  return document.archived === (asked === 'true' || asked === '1');
+}
+
+/** Whether a document belongs into a listing. `cache=1` lists all that are not archived. */
+export function matches(document: DocumentRecord, query: DocumentQuery): boolean {
+  const { group, email, status, created_gt: created, modified_gt: modified } = query;
+  return (
+    archivedMatches(document, query.archived) &&
+    (!group || document.group === groupSlug(group)) &&
+    (!email || document.signers.some((signer) => signer.email === email)) &&
+    (status === undefined || document.status === status) &&
+    (created === undefined || document.created > created) &&
+    (modified === undefined || document.modified > modified)
+  );
+}
+
+interface Page {
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly objects: readonly unknown[];
+}
+
+/** One page of what is listed, with the way to its neighbours. */
+export function page<T>(
+  all: readonly T[],
+  asked: { readonly limit: number; readonly offset: number },
+  url: { readonly pathname: string; readonly searchParams: URLSearchParams },
+  show: (item: T) => unknown,
+): Page {
+  const { offset } = asked;
+  const limit = asked.limit === 0 ? MAX_LIMIT : Math.min(asked.limit, MAX_LIMIT);
+  const linkTo = (to: number): string => {
+    const query = new URLSearchParams(url.searchParams);
+    query.set('limit', String(limit));
+    query.set('offset', String(to));
+    return `${url.pathname}?${query.toString()}`;
+  };
+  return {
+    meta: {
+      limit,
+      next: offset + limit < all.length ? linkTo(offset + limit) : null,
+      offset,
+      previous: offset > 0 ? linkTo(Math.max(offset - limit, 0)) : null,
+      total_count: all.length,
+    },
+    objects: all.slice(offset, offset + limit).map(show),
+  };
+}

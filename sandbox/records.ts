@@ -1,0 +1,109 @@
+/** What the sandbox remembers. Schemas, since the same shapes come back from its state file. */
+import { z } from 'zod';
+
+const roles = ['signer', 'approver', 'witness'] as const;
+
+/** What a person has to do with a document. */
+export type SignerRole = (typeof roles)[number];
+
+const changeSchema = z.object({
+  /** Milliseconds since 1970, strictly growing within one document. */
+  at: z.number(),
+  subject: z.enum(['document', 'signer']),
+  /** The document's or the signer's ID. */
+  id: z.string(),
+  /** The provider's number. */
+  status: z.number(),
+  note: z.string(),
+});
+
+/** A status that a document or signer took on: the entry of a document's history. */
+export type Change = z.infer<typeof changeSchema>;
+
+const signerSchema = z.object({
+  id: z.string(),
+  documentId: z.string(),
+  firstname: z.string(),
+  lastname: z.string(),
+  email: z.string(),
+  sms: z.string(),
+  /** From 0. Those of one order sign in parallel. */
+  order: z.number(),
+  role: z.enum(roles),
+  status: z.number(),
+  statusAt: z.number(),
+  rejectionReason: z.string().nullable(),
+  /** The bounce message, where mail to this signer bounced. */
+  bounce: z.string().nullable(),
+});
+
+/** A signer of one document. */
+export type SignerRecord = z.infer<typeof signerSchema>;
+
+const documentSchema = z.object({
+  id: z.string(),
+  /** The group's slug. */
+  group: z.string(),
+  name: z.string(),
+  tag: z.string(),
+  tag1: z.string(),
+  tag2: z.string(),
+  status: z.number(),
+  archived: z.boolean(),
+  autoArchive: z.boolean(),
+  doEmail: z.boolean(),
+  signersInOrder: z.boolean(),
+  created: z.number(),
+  modified: z.number(),
+  /** When the last signer signed. */
+  signTime: z.number().nullable(),
+  /** SHA-256 of the final PDF in hex; null until it exists. */
+  hash: z.string().nullable(),
+  /** Fields of the creating request that are only echoed, under the provider's names. */
+  echoed: z.record(z.string(), z.unknown()),
+  signers: z.array(signerSchema),
+  history: z.array(changeSchema),
+});
+
+/** A document with its signers and everything that ever happened to them. */
+export type DocumentRecord = z.infer<typeof documentSchema>;
+
+/** The values of `notify` when subscribing, with the numbers under which they are listed. */
+export const NOTIFY_NUMBERS = { all: 1, signed: 2, sent: 3, rejected: 4, realtime: 10 } as const;
+
+/** A kind of callback. */
+export type NotifyKind = keyof typeof NOTIFY_NUMBERS;
+
+const subscriptionSchema = z.object({
+  id: z.string(),
+  url: z.string(),
+  notify: z.enum(Object.keys(NOTIFY_NUMBERS) as [NotifyKind, ...NotifyKind[]]),
+  /** Of realtime callbacks: an event, `document.*`, `recipient.*`, or empty for all. */
+  eventFilter: z.string(),
+  /** Slug of the only group of interest. */
+  group: z.string().nullable(),
+});
+
+/** A registered callback URL. */
+export type SubscriptionRecord = z.infer<typeof subscriptionSchema>;
+
+const batchEntrySchema = z.object({
+  timestamp: z.string(),
+  name: z.string(),
+  value: z.string(),
+  resource_uri: z.string(),
+});
+
+/** Everything that survives a restart, PDFs apart. */
+export const snapshotSchema = z.object({
+  version: z.literal(1),
+  documents: z.array(documentSchema),
+  subscriptions: z.array(subscriptionSchema),
+  /** Slugs in order of their first appearance: the place is the group's number. */
+  groups: z.array(z.string()),
+  /** Changes not yet sent, by the subscription's ID. */
+  pending: z.record(z.string(), z.array(batchEntrySchema)),
+});
+
+/** Everything that survives a restart, PDFs apart. */
+export type Snapshot = z.infer<typeof snapshotSchema>;

@@ -1,0 +1,134 @@
+/** The provider's REST interface, as far as this project meets it. */
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import { hasSigned, isUnsent } from './signing-rules.js';
+import { archivedMatches, documentQuerySchema, matches, page } from './document-listing.js';
+import { statusQuerySchema } from './document-listing.js';
+import { documentProblems, documentRequestSchema } from './document-request.js';
+import type { DocumentRecord } from './records.js';
+import { Refusal } from './refusal.js';
+import { accepted, readJson } from './request-body.js';
+import { documentDetail, documentStatus, listedDocument, resourceUri } from './resources.js';
+import { signerDetail } from './resources.js';
+import { ownOrigin } from './own-origin.js';
+import type { SandboxCore } from './sandbox-core.js';
+import { notification, subscribeSchema, unsubscribeSchema } from './subscriptions.js';
+
+/** The provider answers what is not JSON with a 500. */
+async function readApiJson(context: Context): Promise<unknown> {
+  try {
+    return await readJson(context.req);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Refusal(500, 'The body is not JSON.');
+    throw error;
+  }
+}
+
+function id(context: { readonly params: Record<string, string | undefined> }): string {
+  return context.params['id'] ?? '';
+}
+
+function signerLinks(document: DocumentRecord, origin: string): Record<string, string> {
+  const links = document.signers.map(({ id: signer }, index) => [
+    `signer_${index + 1}`,
+    `${origin}/#signer-${signer}`,
+  ]);
+  return Object.fromEntries(links) as Record<string, string>;
+}
+
+function addDocuments(router: Router, core: SandboxCore): void {
+  const { register, desk } = core;
+  const newestFirst = (): DocumentRecord[] => [...register.documents.values()].reverse();
+  router.post('/document/', async (context) => {
+    const request = documentRequestSchema.safeParse(await readApiJson(context));
+    if (!request.success) {
+      throw new Refusal(400, 'Bad request', documentProblems(request.error));
+    }
+    const document = core.open(request.data);
+    context.status = 201;
+    context.set('Location', resourceUri('document', document.id));
+    const { return_signer_links: wanted } = request.data;
+    context.body = wanted ? signerLinks(document, ownOrigin(context)) : Buffer.alloc(0);
+  });
+  router.get('/document/', (context) => {
+    const query = accepted(documentQuerySchema, context.query);
+    const found = newestFirst().filter((document) => matches(document, query));
+    const withSigners = query.nosigners !== '1';
+    context.body = page(found, query, context.URL, (document) =>
+      listedDocument(document, withSigners),
+    );
+  });
+  router.get('/document/:id/', (context) => {
+    context.body = documentDetail(register.document(id(context)));
+  });
+  router.delete('/document/:id/', (context) => {
+    desk.remove(id(context));
+    context.status = 204;
+  });
+  router.delete('/document/:id/delete/', async (context) => {
+    await core.deleteDocument(id(context));
+    context.status = 204;
+  });
+  router.get('/status/', (context) => {
+    const query = accepted(statusQuerySchema, context.query);
+    const asked = query.archived ?? query.filter;
+    const found = newestFirst().filter((document) => archivedMatches(document, asked));
+    context.body = page(found, query, context.URL, documentStatus);
+  });
+  router.get('/status/:id/', (context) => {
+    context.body = documentStatus(register.document(id(context)));
+  });
+}
+
+function addPdfs(router: Router, { register, downloads }: SandboxCore): void {
+  router.get('/pdf/:id/', (context) => downloads.answer(context, register.document(id(context))));
+  router.get('/document/:id/auditlog/', (context) =>
+    downloads.answerAuditLog(context, register.document(id(context))),
+  );
+}
+
+function addSigners(router: Router, { register }: SandboxCore): void {
+  // The provider prints both: `signer` in callbacks, `signers` in its documents.
+  const path = '/signer{s}/:id/';
+  router.get(path, (context) => {
+    context.body = signerDetail(register.signer(id(context)).signer);
+  });
+  router.get(`${path}rejection/`, (context) => {
+    const { signer } = register.signer(id(context));
+    context.body = { status: signer.status, reason: signer.rejectionReason ?? '' };
+  });
+  router.post(`${path}send-reminder/`, async (context) => {
+    const { signer, document } = register.signer(id(context));
+    await readApiJson(context);
+    const reachable = document.doEmail && signer.bounce === null && !isUnsent(signer);
+    if (!reachable || hasSigned(signer)) throw new Refusal(401, 'failed to send');
+    context.body = { message: 'sent' };
+  });
+}
+
+function addSubscriptions(router: Router, core: SandboxCore): void {
+  router.post('/subscribe/', async (context) => {
+    core.subscribe(accepted(subscribeSchema, await readApiJson(context)));
+    context.status = 201;
+    context.body = Buffer.alloc(0);
+  });
+  router.post('/unsubscribe/', async (context) => {
+    core.unsubscribe(accepted(unsubscribeSchema, await readApiJson(context)));
+    context.status = 200;
+    context.body = Buffer.alloc(0);
+  });
+  router.get('/notifications/', (context) => {
+    const { subscriptions } = core.register;
+    context.body = [...subscriptions.values()].map((each) => notification(core.register, each));
+  });
+}
+
+/** All routes under `/api/v1`. URIs end with a slash, as the provider's do. */
+export function createRestRouter(core: SandboxCore): Router {
+  const router = new Router({ prefix: '/api/v1', strict: true });
+  addDocuments(router, core);
+  addPdfs(router, core);
+  addSigners(router, core);
+  addSubscriptions(router, core);
+  return router;
+}

@@ -1,0 +1,224 @@
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { CallbackDispatcher } from './callback-dispatcher.js';
+import { CallbackLog, type CallbackRecord } from './callback-log.js';
+import { CallbackOutbox } from './callback-outbox.js';
+import { CallbackSender } from './callback-sender.js';
+import { newDocument, type DocumentRequest } from './document-request.js';
+import { FaultPanel } from './faults.js';
+import { Finalisation } from './finalisation.js';
+import type { KeyPair } from './key-pair.js';
+import { PdfDownloads } from './pdf-downloads.js';
+import { createPdfMemory, openPdfDirectory, type PdfStore } from './pdf-store.js';
+import type { DocumentRecord, SubscriptionRecord } from './records.js';
+import { notFound } from './refusal.js';
+import { Register } from './register.js';
+import { seededRandom, type Random } from './seeded-random.js';
+import { SigningDesk } from './signing-desk.js';
+import { DOCUMENT_STATUSES } from '../workflows/statuses.js';
+import { readStateFile, StateFile } from './state-file.js';
+import { subscribe, unsubscribe, type subscribeSchema } from './subscriptions.js';
+import type { unsubscribeSchema } from './subscriptions.js';
+import type { z } from 'zod';
+
+/** What the parts are put together with. Every option is decided here. */
+export interface CoreSettings {
+  readonly keyPair: KeyPair;
+  readonly dataDirectory: string | undefined;
+  readonly batchIntervalMs: number;
+  readonly finalPdfDelayMs: number;
+  readonly hmacSecret: string | undefined;
+  readonly unsignedNotices: boolean;
+  readonly plusUnescaped: boolean;
+  readonly seed: number;
+  readonly logger: Logger;
+}
+
+/** How often it is looked whether there is nothing left to do. */
+const IDLE_POLL_MS = 10;
+/** How long callbacks under way are waited for when closing. */
+const CLOSE_GRACE_MS = 2000;
+
+/** The stand-in without its HTTP face: what it knows and what it does. */
+export class SandboxCore {
+  readonly register = new Register();
+  readonly faults: FaultPanel;
+  readonly random: Random;
+  readonly log = new CallbackLog();
+  readonly desk: SigningDesk;
+  readonly downloads: PdfDownloads;
+  readonly outbox: CallbackOutbox;
+  readonly #settings: CoreSettings;
+  readonly #store: PdfStore;
+  readonly #sender = new CallbackSender(this.log);
+  readonly #dispatcher: CallbackDispatcher;
+  readonly #finalisation: Finalisation;
+  readonly #file: StateFile | undefined;
+  #batchTimer: NodeJS.Timeout | undefined;
+  #revision = 0;
+  #closed = false;
+
+  private constructor(settings: CoreSettings, store: PdfStore) {
+    this.#settings = settings;
+    this.#store = store;
+    this.random = seededRandom(settings.seed);
+    this.faults = new FaultPanel(this.random);
+    this.downloads = new PdfDownloads(store, this.faults);
+    this.#dispatcher = new CallbackDispatcher(this.#sender, this.faults, this.random);
+    const { privateKey } = settings.keyPair;
+    const terms = { ...settings, privateKey };
+    this.outbox = new CallbackOutbox(this.register, this.#dispatcher, this.faults, terms);
+    this.#finalisation = new Finalisation(store, settings.finalPdfDelayMs, settings.logger);
+    this.#file = this.#stateFile(settings);
+    this.desk = this.#createDesk();
+    this.#finalisation.whenFinal((document, hash) => {
+      this.desk.finalised(document, hash);
+    });
+  }
+
+  /** Puts the parts together, with what an earlier run left. */
+  static async open(settings: CoreSettings): Promise<SandboxCore> {
+    const { dataDirectory } = settings;
+    if (dataDirectory === undefined) {
+      const core = new SandboxCore(settings, createPdfMemory());
+      core.#start();
+      return core;
+    }
+    const store = await openPdfDirectory(path.join(dataDirectory, 'pdfs'));
+    const core = new SandboxCore(settings, store);
+    await core.#load(dataDirectory);
+    core.#start();
+    return core;
+  }
+
+  /** Grows with every change: the page asks whether there is news. */
+  get revision(): number {
+    return this.#revision + this.log.revision;
+  }
+
+  /** Takes in a document and sends it to those who sign first. */
+  open(request: DocumentRequest): DocumentRecord {
+    const document = newDocument(request, Date.now());
+    this.desk.open(document);
+    return document;
+  }
+
+  /** Lets everybody sign and makes the final PDF at once. */
+  async complete(documentId: string, visit = false): Promise<void> {
+    this.desk.signAll(documentId, visit);
+    await this.finalise(documentId);
+  }
+
+  /** Makes the final PDF now. */
+  async finalise(documentId: string): Promise<void> {
+    await this.#finalisation.run(this.register.document(documentId));
+  }
+
+  /** Forgets a document for good: afterwards it is unknown. */
+  async deleteDocument(documentId: string): Promise<void> {
+    this.register.delete(this.register.document(documentId));
+    this.touch();
+    await this.#store.delete(documentId);
+  }
+
+  subscribe(request: z.output<typeof subscribeSchema>): SubscriptionRecord {
+    const subscription = subscribe(this.register, request);
+    this.touch();
+    return subscription;
+  }
+
+  unsubscribe(request: z.output<typeof unsubscribeSchema>): void {
+    unsubscribe(this.register, request);
+    this.touch();
+  }
+
+  /** Sends the batch now; resolves when it is answered. */
+  async flush(): Promise<CallbackRecord[]> {
+    if (this.outbox.pendingEntries === 0) return [];
+    const flushed = this.outbox.flush();
+    this.touch();
+    return flushed;
+  }
+
+  /** Sends a callback's very bytes once more. */
+  async resend(callbackId: string): Promise<CallbackRecord> {
+    const kept = this.log.find(callbackId);
+    if (!kept) throw notFound('callback');
+    const { kind, url, about, forged } = kept.record;
+    const { request } = kept;
+    return this.#dispatcher.resend({ kind, url, about, forged, request, repeats: callbackId });
+  }
+
+  /**
+   * Resolves when no final PDF is on its way and no callback is waiting or unanswered. Entries that
+   * wait for the next batch count where batches go out by themselves.
+   */
+  async idle(): Promise<void> {
+    while (!this.#closed && this.#isBusy())
+      await new Promise((next) => setTimeout(next, IDLE_POLL_MS));
+  }
+
+  /** Something changed that is to survive. */
+  touch(): void {
+    this.#revision += 1;
+    this.#file?.touch();
+  }
+
+  /** Stops in order: nothing new, what is under way, the state on disk. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#batchTimer);
+    await this.#finalisation.close();
+    this.#dispatcher.close();
+    await this.#sender.close(CLOSE_GRACE_MS);
+    await this.#file?.save();
+  }
+
+  #isBusy(): boolean {
+    const batchesComing = this.#settings.batchIntervalMs > 0 && this.outbox.pendingEntries > 0;
+    return batchesComing || this.#finalisation.underWay > 0 || this.#dispatcher.underWay > 0;
+  }
+
+  #createDesk(): SigningDesk {
+    return new SigningDesk(this.register, {
+      changed: (document, change) => {
+        this.outbox.changed(document, change);
+        this.touch();
+      },
+      bounced: (document, signer) => {
+        this.outbox.bounced(document, signer);
+        this.touch();
+      },
+      completed: (document) => {
+        this.#finalisation.schedule(document);
+      },
+      touched: () => {
+        this.touch();
+      },
+    });
+  }
+
+  #stateFile({ dataDirectory, logger }: CoreSettings): StateFile | undefined {
+    if (dataDirectory === undefined) return undefined;
+    return new StateFile(dataDirectory, () => this.register.snapshot(this.outbox.pending), logger);
+  }
+
+  async #load(directory: string): Promise<void> {
+    const snapshot = await readStateFile(directory);
+    if (!snapshot) return;
+    this.register.load(snapshot);
+    this.outbox.load(snapshot.pending);
+    for (const document of this.register.documents.values()) {
+      const unfinished = document.status === DOCUMENT_STATUSES.signed && document.hash === null;
+      if (unfinished) this.#finalisation.schedule(document);
+    }
+  }
+
+  #start(): void {
+    const { batchIntervalMs } = this.#settings;
+    if (batchIntervalMs === 0) return;
+    this.#batchTimer = setInterval(() => {
+      void this.flush();
+    }, batchIntervalMs);
+  }
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import type { IncomingHttpHeaders, RequestListener } from 'node:http';
+import { test, type TestContext } from 'node:test';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import pino from 'pino';
+import { Webhook } from 'standardwebhooks';
+import { createAnnounce } from '../activities/announce.js';
+import { createHttpChannel } from '../activities/announcements/http-channel.js';
+import { createLogChannel } from '../activities/announcements/log-channel.js';
+import type { Announcement, ChannelName } from '../workflows/contract.js';
+import { bodyOf, freshId, startStage } from './support/provider-stage.js';
+
+const secretOf = (letter: string): string =>
+  `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
+
+function announcementOf(fields: Partial<Announcement> = {}): Announcement {
+  return {
+    event: 'document.rejected',
+    documentId: freshId(),
+    occurredAt: '2026-01-01T00:00:00.000Z',
+    status: 'rejected',
+    signers: [{ id: freshId(), status: 'rejected' }],
+    rejection: { signerId: 's-1', reason: 'Not what Ada agreed to' },
+    ...fields,
+  };
+}
+
+interface Delivery {
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface Receiver {
+  readonly deliveries: Delivery[];
+  readonly tell: (a: Announcement, environment?: MockActivityEnvironment) => Promise<void>;
+}
+
+async function receiver(
+  t: TestContext,
+  answer: RequestListener,
+  options: { secrets?: readonly string[]; timeoutMs?: number } = {},
+): Promise<Receiver> {
+  const deliveries: Delivery[] = [];
+  const stage = await startStage((request, response) => {
+    const { url, headers } = request;
+    void bodyOf(request).then((body) => {
+      deliveries.push({ url, headers, body });
+      answer(request, response);
+    });
+  });
+  const channel = createHttpChannel({
+    url: `${stage.origin}/hooks/token-in-path`,
+    secrets: [secretOf('a')],
+    ...options,
+  });
+  t.after(async () => {
+    channel.close?.();
+    await stage.close();
+  });
+  const announce = createAnnounce({ channels: [channel] });
+  return {
+    deliveries,
+    tell: (announcement, environment = new MockActivityEnvironment()) =>
+      environment.run(announce, { channel: 'http' as const, announcement }),
+  };
+}
+
+function isFailure(expected: Partial<ApplicationFailure>): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ApplicationFailure, String(error));
+    for (const [field, value] of Object.entries(expected)) {
+      assert.deepEqual(
+        error[field as keyof ApplicationFailure],
+        value,
+        `${field}: ${error.message}`,
+      );
+    }
+    assert.doesNotMatch(error.message, /token-in-path|whsec/);
+    return true;
+  };
+}
+
+test('The log gets one line per event, without the words of a signer', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+  const announce = createAnnounce({ channels: [createLogChannel(logger)] });
+  const announcement = announcementOf();
+  await new MockActivityEnvironment().run(announce, { channel: 'log' as const, announcement });
+  assert.equal(lines.length, 1);
+  const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  assert.equal(line['msg'], 'document.rejected');
+  assert.equal(line['documentId'], announcement.documentId);
+  assert.equal(line['rejectedBy'], 's-1');
+  assert.equal(line['idempotencyKey'], `${announcement.documentId}/document.rejected`);
+  assert.doesNotMatch(lines[0] ?? '', /Ada/);
+});
+
+test('A channel that this worker lacks is retried, and the message says what to set', async () => {
+  const announce = createAnnounce({ channels: [] });
+  for (const [channel, needs] of [
+    ['http', /NOTIFY_WEBHOOK_URL/],
+    ['email', /NOTIFY_SMTP_URL/],
+    ['slack' as ChannelName, /newer version/],
+  ] as const) {
+    await assert.rejects(
+      new MockActivityEnvironment().run(announce, { channel, announcement: announcementOf() }),
+      (error: unknown) => {
+        assert.ok(error instanceof ApplicationFailure);
+        assert.match(error.message, needs);
+        return error.type === 'Unavailable' && error.nonRetryable === false;
+      },
+    );
+  }
+});
+
+test('An HTTP message verifies with the Standard Webhooks library under every secret', async (t) => {
+  const secrets = [secretOf('a'), secretOf('b')];
+  const { deliveries, tell } = await receiver(t, (_request, response) => response.end(), {
+    secrets,
+  });
+  const announcement = announcementOf();
+  await tell(announcement);
+  const [{ headers, body } = assert.fail('nothing delivered')] = deliveries;
+  for (const secret of secrets) {
+    const verified = new Webhook(secret).verify(body, headers as Record<string, string>);
+    const { event, occurredAt, ...data } = announcement;
+    assert.deepEqual(verified, { type: event, timestamp: occurredAt, data });
+  }
+  assert.equal(headers['webhook-id'], `${announcement.documentId}/document.rejected`);
+  assert.equal(headers['content-type'], 'application/json');
+  const other = new Webhook(secretOf('c'));
+  assert.throws(() => other.verify(body, headers as Record<string, string>), /matching signature/);
+});
+
+test('A repetition carries the same ID and the same body', async (t) => {
+  const { deliveries, tell } = await receiver(t, (_request, response) => response.end());
+  const announcement = announcementOf();
+  await tell(announcement);
+  await tell(announcement);
+  assert.equal(deliveries[0]?.headers['webhook-id'], deliveries[1]?.headers['webhook-id']);
+  assert.equal(deliveries[0]?.body, deliveries[1]?.body);
+});
+
+for (const [status, failure] of [
+  [400, { type: 'RequestRefused', nonRetryable: true }],
+  [404, { type: 'RequestRefused', nonRetryable: true }],
+  [410, { type: 'RequestRefused', nonRetryable: true }],
+  [302, { type: 'RequestRefused', nonRetryable: true }],
+  [408, { type: 'Unavailable', nonRetryable: false, nextRetryDelay: 9_000 }],
+  [425, { type: 'Unavailable', nonRetryable: false }],
+  [429, { type: 'Throttled', nonRetryable: false, nextRetryDelay: 9_000 }],
+  [500, { type: 'Unavailable', nonRetryable: false }],
+  [503, { type: 'Unavailable', nonRetryable: false, nextRetryDelay: 9_000 }],
+] as const) {
+  test(`A receiver's ${status} is ${failure.type}, told once`, async (t) => {
+    const headers = { 'retry-after': '9', location: '/elsewhere' };
+    const { deliveries, tell } = await receiver(t, (_request, response) =>
+      response.writeHead(status, headers).end('because ada@example.com'),
+    );
+    await assert.rejects(tell(announcementOf()), (error: unknown) => {
+      assert.doesNotMatch(String(error), /ada@/);
+      return isFailure(failure)(error);
+    });
+    assert.equal(deliveries.length, 1);
+  });
+}
+
+test('A receiver that is silent, breaks off or is not there is told again later', async (t) => {
+  const silent = await receiver(t, () => undefined, { timeoutMs: 100 });
+  const broken = await receiver(t, (request) => request.socket.destroy());
+  for (const { tell } of [silent, broken]) {
+    await assert.rejects(
+      tell(announcementOf()),
+      isFailure({ type: 'Unavailable', nonRetryable: false }),
+    );
+  }
+  const gone = createHttpChannel({ url: 'http://127.0.0.1:1/', secrets: [secretOf('a')] });
+  const announce = createAnnounce({ channels: [gone] });
+  const input = { channel: 'http' as const, announcement: announcementOf() };
+  await assert.rejects(
+    new MockActivityEnvironment().run(announce, input),
+    isFailure({ type: 'Unavailable' }),
+  );
+});
+
+test('Cancelling while a receiver is silent cancels the activity', async (t) => {
+  const environment = new MockActivityEnvironment();
+  const { tell } = await receiver(t, () => {
+    environment.cancel();
+  });
+  await assert.rejects(
+    tell(announcementOf(), environment),
+    (error: unknown) => error instanceof CancelledFailure,
+  );
+});
+
+test('A channel without secrets, or with a broken secret or URL, cannot be made', () => {
+  const url = 'https://receiver.example/';
+  assert.throws(() => createHttpChannel({ url, secrets: [] }), /NOTIFY_WEBHOOK_SECRETS/);
+  for (const broken of ['whsec_', 'whsec_not base64!']) {
+    assert.throws(
+      () => createHttpChannel({ url, secrets: [secretOf('a'), broken] }),
+      (error: Error) => error.message.includes('number 2') && !error.message.includes('base64!'),
+    );
+  }
+  assert.throws(
+    () => createHttpChannel({ url: 'ftp://x/', secrets: [secretOf('a')] }),
+    /NOTIFY_WEBHOOK_URL/,
+  );
+});

@@ -1,0 +1,36 @@
+import { promises, constants } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+type Operation = (...parameters: unknown[]) => unknown;
+
+/** Operations of the file system, by Node's names, that change what a crash would leave. */
+const ON_PATHS = ['open', 'mkdir', 'rename', 'rm'] as const;
+const ON_HANDLES = ['writeFile', 'sync'] as const;
+
+function hook(
+  owner: Record<string, Operation>,
+  name: string,
+  before: (name: string) => void,
+): void {
+  const original = owner[name];
+  if (original === undefined) throw new Error(`no operation ${name}`);
+  owner[name] = function hooked(this: unknown, ...parameters: unknown[]) {
+    before(name);
+    return original.apply(this, parameters);
+  };
+}
+
+/**
+ * Calls a function right before every such operation of this process, from now on. The state of the
+ * files at that moment is what a process killed there leaves behind.
+ */
+export async function beforeFileOperations(before: (name: string) => void): Promise<void> {
+  const handle = await promises.open('/dev/null', constants.O_RDONLY);
+  const handles = Object.getPrototypeOf(handle) as Record<string, Operation>;
+  await handle.close();
+  for (const name of ON_HANDLES) hook(handles, name, before);
+  for (const name of ON_PATHS) {
+    hook(promises as unknown as Record<string, Operation>, name, before);
+  }
+  syncBuiltinESMExports();
+}

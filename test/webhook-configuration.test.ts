@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { createKeyPair } from '../sandbox/key-pair.js';
+import { sha1Problem } from '../webhook/certificates.js';
+import { ConfigurationError, readConfiguration } from '../webhook/configuration.js';
+import { formatDuration, parseDuration } from '../webhook/duration.js';
+import { verifyRsa } from '../webhook/verification.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'webhook-configuration-'));
+after(() => {
+  rmSync(directory, { recursive: true });
+});
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+function file(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function spki(key: KeyObject): string {
+  return key.export({ type: 'spki', format: 'pem' }).toString();
+}
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfiguration(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError);
+    return error.problems;
+  }
+  return [];
+}
+
+test('one token is enough, and everything else has a default', () => {
+  assert.deepEqual(readConfiguration({ WEBHOOK_TOKENS: 'abc' }), {
+    host: '127.0.0.1',
+    port: 3000,
+    trust: { publicKeys: [], hmacSecrets: [], tokens: ['abc'] },
+    maxAgeMs: 7 * 86_400_000,
+    bodyLimitBytes: 16 * 1024 * 1024,
+    taskQueue: 'countersign',
+    logLevel: 'info',
+  });
+});
+
+test('everything can be set', () => {
+  const configuration = readConfiguration({
+    WEBHOOK_HOST: '::1',
+    WEBHOOK_PORT: '0',
+    WEBHOOK_TOKENS: 'a, b ,',
+    WEBHOOK_MAX_AGE: '36h',
+    WEBHOOK_BODY_LIMIT: '512 KiB',
+    LEGALESIGN_HMAC_SECRETS: 's1,s2',
+    COUNTERSIGN_TASK_QUEUE: 'queue',
+    LOG_LEVEL: 'debug',
+  });
+  assert.deepEqual(configuration, {
+    host: '::1',
+    port: 0,
+    trust: { publicKeys: [], hmacSecrets: ['s1', 's2'], tokens: ['a', 'b'] },
+    maxAgeMs: 36 * 3_600_000,
+    bodyLimitBytes: 512 * 1024,
+    taskQueue: 'queue',
+    logLevel: 'debug',
+  });
+});
+
+test('empty variables count as not set', () => {
+  const configuration = readConfiguration({
+    WEBHOOK_TOKENS: 'a',
+    WEBHOOK_PORT: ' ',
+    LOG_LEVEL: '',
+  });
+  assert.equal(configuration.port, 3000);
+});
+
+test('keys come from several files, of certificates and of bare keys, in one file or more', async () => {
+  const [first, second] = [await createKeyPair(), await createKeyPair()];
+  const both = file('both.pem', `# rotation\n${first.certificatePem}\n${second.certificatePem}`);
+  const bare = file('bare.pem', spki(rsa.publicKey));
+  const { trust } = readConfiguration({ LEGALESIGN_CERTIFICATES: `${both}, ${bare}` });
+  assert.equal(trust.publicKeys.length, 3);
+  const data = Buffer.from('data');
+  for (const { privateKey } of [first, second, rsa]) {
+    assert.ok(verifyRsa('sha1', data, sign('sha1', data, privateKey), trust.publicKeys));
+  }
+});
+
+const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
+const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+const privatePem = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const badFiles: [name: string, path: string, problem: RegExp][] = [
+  ['that is not there', join(directory, 'absent.pem'), /absent\.pem cannot be read$/],
+  ['that is a directory', directory, /cannot be read$/],
+  ['without PEM', file('text.pem', 'hello'), /holds no PEM/],
+  ['with a broken certificate', file('broken.pem', brokenCertificate()), /cannot be read$/],
+  ['with a key of 1024 bits', file('weak.pem', spki(weak)), /2048 bits/],
+  ['with an elliptic curve', file('curve.pem', spki(curve)), /not RSA/],
+  ['with a private key', file('private.pem', privatePem), /private key/],
+];
+function brokenCertificate(): string {
+  return '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+}
+for (const [name, path, problem] of badFiles) {
+  test(`a certificate file ${name} is one problem`, () => {
+    const problems = problemsOf({ LEGALESIGN_CERTIFICATES: path });
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? '', problem);
+  });
+}
+
+test('a private key’s content never shows in a problem', () => {
+  const path = file('secret.pem', privatePem);
+  assert.ok(
+    !problemsOf({ LEGALESIGN_CERTIFICATES: path }).join('').includes(privatePem.slice(40, 80)),
+  );
+});
+
+const badValues: [name: string, value: string][] = [
+  ['WEBHOOK_PORT', '65536'],
+  ['WEBHOOK_PORT', '-1'],
+  ['WEBHOOK_PORT', '80.5'],
+  ['WEBHOOK_PORT', 'http'],
+  ['WEBHOOK_MAX_AGE', '7'],
+  ['WEBHOOK_MAX_AGE', '0d'],
+  ['WEBHOOK_MAX_AGE', 'a week'],
+  ['WEBHOOK_MAX_AGE', '-7d'],
+  ['WEBHOOK_BODY_LIMIT', '0'],
+  ['WEBHOOK_BODY_LIMIT', 'big'],
+  ['WEBHOOK_BODY_LIMIT', '1GiB'],
+  ['WEBHOOK_BODY_LIMIT', '300MiB'],
+  ['LOG_LEVEL', 'loud'],
+  ['WEBHOOK_TOKENS', 'a/b'],
+  ['LEGALESIGN_HMAC_SECRETS', brokenCertificate()],
+];
+for (const [name, value] of badValues) {
+  test(`${name} as ${JSON.stringify(value).slice(0, 30)} is one problem, which names it`, () => {
+    const problems = problemsOf({ WEBHOOK_TOKENS: 'a', [name]: value });
+    assert.equal(problems.length, 1);
+    assert.ok(problems[0]?.startsWith(name));
+  });
+}
+
+for (const env of [{}, { WEBHOOK_TOKENS: ' , ' }, { LEGALESIGN_CERTIFICATES: '' }]) {
+  test(`nothing to verify with, as in ${JSON.stringify(env)}, is a problem`, () => {
+    assert.match(problemsOf(env).join(), /nothing to verify callbacks with/);
+  });
+}
+
+test('all problems are told at once', () => {
+  const problems = problemsOf({ WEBHOOK_PORT: 'x', WEBHOOK_MAX_AGE: 'x', LOG_LEVEL: 'x' });
+  assert.equal(problems.length, 4);
+});
+
+test('a system that forbids SHA-1 is told apart from a signature that is wrong', () => {
+  assert.equal(sha1Problem(rsa.publicKey), undefined);
+  const forbidden = (): boolean => {
+    throw new Error('error:03000098:digital envelope routines::invalid digest');
+  };
+  assert.match(sha1Problem(rsa.publicKey, forbidden) ?? '', /SHA-1/);
+});
+
+test('durations are read and written', () => {
+  for (const text of ['7d', '36h', '15m', '30s', '1500ms']) {
+    assert.equal(formatDuration(parseDuration(text) ?? 0), text);
+  }
+  assert.equal(formatDuration(parseDuration('168h') ?? 0), '7d');
+  for (const text of ['', '7', 'd', '7D', '1.5h', '-1s', '7d ago', '0s']) {
+    assert.equal(parseDuration(text), undefined);
+  }
+});

@@ -1,0 +1,118 @@
+import Router, { type RouterContext } from '@koa/router';
+import Koa, { type Context } from 'koa';
+import type { Logger } from 'pino';
+import type { CallbackInbox } from './callback-inbox.js';
+import {
+  createCallbackIntake,
+  type Acknowledgement,
+  type CallbackIntake,
+} from './callback-intake.js';
+import { UnsupportedTypeError } from './errors.js';
+import { rememberReadiness, type Readiness } from './health.js';
+import { createMetrics, type WebhookMetrics } from './metrics.js';
+import { answerRefusals } from './refusals.js';
+import { readBody } from './request-body.js';
+import {
+  bodyKindOf,
+  checkToken,
+  verifyCallback,
+  type Trust,
+  type VerifiedCallback,
+} from './verify-callback.js';
+
+export type { Readiness, Trust };
+
+/** Where the provider's callbacks go; a token may follow as one more segment. */
+export const CALLBACK_PATH = '/callbacks/legalesign';
+
+/** What the app works with. It holds nothing open: whoever made a thing closes it. */
+export interface WebhookDependencies {
+  readonly inbox: CallbackInbox;
+  readonly trust: Trust;
+  /** In ms: what happened longer ago is set aside. */
+  readonly maxAgeMs: number;
+  readonly bodyLimitBytes: number;
+  readonly logger: Logger;
+  readonly metrics?: WebhookMetrics;
+  /** The time in ms since 1970; the system's by default. */
+  readonly now?: () => number;
+  /** Whether callbacks can be stored now. Asked at most once a second. */
+  readonly ready: () => Promise<Readiness>;
+}
+
+/** The webhook as a Koa app: callbacks, health and metrics. */
+export function createApp(dependencies: WebhookDependencies): Koa {
+  const { logger, metrics = createMetrics(), now = Date.now } = dependencies;
+  const intake = createCallbackIntake({ ...dependencies, now });
+  const ready = rememberReadiness(dependencies.ready, now);
+  const router = new Router();
+  router.post([CALLBACK_PATH, `${CALLBACK_PATH}/:token`], (context) =>
+    takeCallback(context, intake, { ...dependencies, metrics }),
+  );
+  router.get('/health/live', (context) => {
+    context.body = { status: 'live' };
+  });
+  router.get('/health/ready', (context) => showReadiness(context, ready));
+  router.get('/metrics', async (context) => {
+    context.type = metrics.registry.contentType;
+    context.body = await metrics.registry.metrics();
+  });
+  const app = new Koa();
+  app.on('error', (error: unknown) => {
+    logger.error({ err: error }, 'an answer could not be sent');
+  });
+  app.use(answerRefusals(logger, metrics));
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  return app;
+}
+
+type CallbackDependencies = WebhookDependencies & { readonly metrics: WebhookMetrics };
+
+async function takeCallback(
+  context: RouterContext,
+  intake: CallbackIntake,
+  { trust, bodyLimitBytes, metrics, logger }: CallbackDependencies,
+): Promise<void> {
+  const answered = metrics.began();
+  try {
+    const callback = await readCallback(context, trust, bodyLimitBytes);
+    const acknowledgement = await intake(callback);
+    metrics.acknowledged(callback.format, acknowledgement);
+    record(logger, callback.format, acknowledgement);
+    context.body = { result: acknowledgement.result };
+  } finally {
+    answered();
+  }
+}
+
+/** What can be refused without the body is refused before it is read. */
+async function readCallback(
+  context: RouterContext,
+  trust: Trust,
+  bodyLimitBytes: number,
+): Promise<VerifiedCallback> {
+  const tokenMatched = checkToken(context.params['token'], trust.tokens);
+  const kind = bodyKindOf(context.request.type, context.request.charset);
+  if (!['', 'identity'].includes(context.get('Content-Encoding').toLowerCase())) {
+    throw new UnsupportedTypeError('unsupportedEncoding', 'the body must not be compressed');
+  }
+  const body = await readBody(context.req, bodyLimitBytes);
+  return verifyCallback({ kind, tokenMatched, body, headers: context.req.headersDistinct }, trust);
+}
+
+/** What people should see is `info`: entries or whole callbacks set aside. The rest is `debug`. */
+function record(
+  logger: Logger,
+  format: VerifiedCallback['format'],
+  acknowledgement: Acknowledgement,
+): void {
+  const notable = acknowledgement.result === 'setAside' || acknowledgement.setAside > 0;
+  logger[notable ? 'info' : 'debug']({ format, ...acknowledgement }, 'callback acknowledged');
+}
+
+async function showReadiness(context: Context, ready: () => Promise<Readiness>): Promise<void> {
+  const { ok, reason = 'no reason given' } = await ready();
+  context.status = ok ? 200 : 503;
+  context.body = ok ? { status: 'ready' } : { status: 'notReady', reason };
+}

@@ -1,0 +1,156 @@
+/** From a verified callback to its acknowledgement: parsed, then one durable write, or none. */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { CallbackDeliveryInput, StatusChange } from '../workflows/contract.js';
+import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
+import { formatDuration } from './duration.js';
+import { parseBatch } from './parse-batch.js';
+import { parseHint, parseNotice, type Notice } from './parse-notice.js';
+import { parseRealtime, type RealtimeNews } from './parse-realtime.js';
+import { createSharedWrites } from './shared-writes.js';
+import type { VerifiedCallback } from './verify-callback.js';
+
+/**
+ * What became of a callback. `setAside`: stored, but too old to be delivered. `ignored`: it says
+ * nothing that changes a status. `empty`: a batch without entries. Each is answered 200.
+ */
+export type CallbackResult = StoreResult | 'setAside' | 'ignored' | 'empty';
+
+/** What is answered, logged and counted. IDs and counts, no content. */
+export interface Acknowledgement {
+  readonly result: CallbackResult;
+  readonly documentId?: string;
+  /** SHA-256 of the verified bytes: part of the Workflow ID of what was stored. */
+  readonly digest?: string;
+  readonly changes: number;
+  /** Of the changes, those with a status that is in no table. */
+  readonly unknownStatuses: number;
+  /** Entries that could not be understood. */
+  readonly setAside: number;
+}
+
+/** Takes one callback. Throws MalformedError or UnavailableError. */
+export type CallbackIntake = (callback: VerifiedCallback) => Promise<Acknowledgement>;
+
+/** What the intake works with. */
+export interface CallbackIntakeOptions {
+  readonly inbox: CallbackInbox;
+  /** In ms: what happened longer ago is stored, but held. */
+  readonly maxAgeMs: number;
+  /** The time in ms since 1970. */
+  readonly now: () => number;
+}
+
+/** A digest and its entry cost about 200 bytes: 10 MB remember a day of a large account. */
+const REMEMBERED_CALLBACKS = 50_000;
+
+const NOTHING = { changes: 0, unknownStatuses: 0, setAside: 0 } as const;
+
+/** An intake with its own memory of what it has acknowledged. */
+export function createCallbackIntake(options: CallbackIntakeOptions): CallbackIntake {
+  const { inbox } = options;
+  const acknowledged = new LRUCache<string, true>({ max: REMEMBERED_CALLBACKS });
+  const shareWrite = createSharedWrites<StoreResult>();
+
+  /** The same bytes again are the same news: no write. Remembered only once it is durable. */
+  async function once(
+    bytes: Buffer,
+    take: (digest: string) => Promise<Acknowledgement>,
+  ): Promise<Acknowledgement> {
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    if (acknowledged.has(digest)) return { ...NOTHING, result: 'duplicate', digest };
+    const acknowledgement = await take(digest);
+    if (!['ignored', 'empty'].includes(acknowledgement.result)) acknowledged.set(digest, true);
+    return acknowledgement;
+  }
+
+  /** Equal notices are separate events, so none is remembered; those that coincide share. */
+  async function ask(document: Notice | undefined, message: (found: Notice) => InboxMessage) {
+    if (document === undefined) return { ...NOTHING, result: 'ignored' } as const;
+    const write = message(document);
+    const { documentId } = document;
+    const result = await shareWrite(`${write.kind}:${documentId}`, () => inbox.store(write));
+    return { ...NOTHING, result, documentId };
+  }
+
+  return async (callback) => {
+    const { bytes } = callback;
+    switch (callback.format) {
+      case 'batch':
+        return once(bytes, (digest) => takeBatch(bytes, digest, options));
+      case 'realtime':
+        return once(bytes, (digest) => takeRealtime(parseRealtime(bytes), digest, options));
+      case 'notice':
+        return ask(parseNotice(bytes), (document) => ({ kind: 'notice', document }));
+      case 'hint': {
+        const documentId = parseHint(bytes, callback.encoding);
+        const receivedAt = isoNow(options);
+        const found = documentId === undefined ? undefined : { documentId };
+        return ask(found, (hinted) => ({ kind: 'hint', ...hinted, receivedAt }));
+      }
+    }
+  };
+}
+
+async function takeBatch(
+  bytes: Buffer,
+  digest: string,
+  options: CallbackIntakeOptions,
+): Promise<Acknowledgement> {
+  const { changes, setAside } = parseBatch(bytes);
+  if (changes.length + setAside.length === 0) return { ...NOTHING, result: 'empty', digest };
+  return deliver(digest, { source: 'batch', changes, setAside }, options);
+}
+
+async function takeRealtime(
+  news: RealtimeNews,
+  digest: string,
+  options: CallbackIntakeOptions,
+): Promise<Acknowledgement> {
+  if (news.kind === 'ignored') return { ...NOTHING, result: 'ignored', digest };
+  const changes = news.kind === 'report' ? news.report.changes : [news.change];
+  if (news.kind === 'unrouted' || isTooOld(changes, options)) {
+    return deliver(digest, { source: 'realtime', changes, setAside: [] }, options);
+  }
+  const { kind, report, ...document } = news;
+  const result = await options.inbox.store({ kind, report, document });
+  return { ...counted({ changes, setAside: [] }), result, digest, documentId: news.documentId };
+}
+
+async function deliver(
+  digest: string,
+  content: Pick<CallbackDeliveryInput, 'source' | 'changes' | 'setAside'>,
+  options: CallbackIntakeOptions,
+): Promise<Acknowledgement> {
+  const held = isTooOld(content.changes, options);
+  const input: CallbackDeliveryInput = {
+    ...content,
+    receivedAt: isoNow(options),
+    ...(held && { held: `older than ${formatDuration(options.maxAgeMs)}` }),
+  };
+  const stored = await options.inbox.store({ kind: 'delivery', digest, input });
+  const result = held && stored === 'stored' ? 'setAside' : stored;
+  return { ...counted(content), result, digest };
+}
+
+function isTooOld(
+  changes: readonly StatusChange[],
+  { maxAgeMs, now }: CallbackIntakeOptions,
+): boolean {
+  const limitMs = now() - maxAgeMs;
+  return changes.length > 0 && changes.every((change) => Date.parse(change.at) < limitMs);
+}
+
+function counted(
+  content: Pick<CallbackDeliveryInput, 'changes' | 'setAside'>,
+): Pick<Acknowledgement, 'changes' | 'unknownStatuses' | 'setAside'> {
+  return {
+    changes: content.changes.length,
+    unknownStatuses: content.changes.filter(({ status }) => status.startsWith('unknown-')).length,
+    setAside: content.setAside.length,
+  };
+}
+
+function isoNow({ now }: CallbackIntakeOptions): string {
+  return new Date(now()).toISOString();
+}

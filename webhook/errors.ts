@@ -1,0 +1,87 @@
+/**
+ * Why a request is refused. Thrown by pure functions, turned into an answer in one place
+ * (`refusals.ts`). A message helps whoever reads the answer and never holds a secret or content.
+ */
+
+/** Every reason there is: a bounded set, because reasons are labels of a metric. */
+export type RefusalReason =
+  | 'signatureMissing'
+  | 'signatureMalformed'
+  | 'signatureRepeated'
+  | 'signatureWrong'
+  | 'noKey'
+  | 'tokenWrong'
+  | 'formMalformed'
+  | 'fieldRepeated'
+  | 'fieldMissing'
+  | 'fieldMalformed'
+  | 'ambiguous'
+  | 'unknownFormat'
+  | 'jsonMalformed'
+  | 'truncated'
+  | 'tooLarge'
+  | 'unsupportedType'
+  | 'unsupportedCharset'
+  | 'unsupportedEncoding'
+  | 'notFound'
+  | 'methodNotAllowed'
+  | 'unavailable'
+  | 'internal';
+
+/** A request that is not taken: the HTTP status, a machine's reason and a reader's line. */
+export class Refusal extends Error {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  readonly reason: RefusalReason;
+
+  constructor(status: number, reason: RefusalReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+    this.reason = reason;
+    this.name = new.target.name;
+  }
+}
+
+/** 401: nothing proves that the provider sent it. */
+export class SignatureError extends Refusal {
+  constructor(reason: RefusalReason, message: string) {
+    super(401, reason, message);
+  }
+}
+
+/** 400: it cannot be read, and never will be however often it is sent. */
+export class MalformedError extends Refusal {
+  constructor(reason: RefusalReason, message: string) {
+    super(400, reason, message);
+  }
+}
+
+/** 413: longer than the configured limit. */
+export class TooLargeError extends Refusal {
+  constructor(limitBytes: number) {
+    super(413, 'tooLarge', `the body is longer than ${limitBytes} bytes: see WEBHOOK_BODY_LIMIT`);
+  }
+}
+
+/** 415: a media type, charset or content encoding that no callback uses. */
+export class UnsupportedTypeError extends Refusal {
+  constructor(
+    reason: 'unsupportedType' | 'unsupportedCharset' | 'unsupportedEncoding',
+    message: string,
+  ) {
+    super(415, reason, message);
+  }
+}
+
+/** 503: nothing is wrong with the request, but it could not be made durable. Send it again. */
+export class UnavailableError extends Refusal {
+  /** What `Retry-After` says, in seconds. */
+  readonly retryAfterSeconds: number;
+
+  constructor(cause: unknown, retryAfterSeconds = 10) {
+    super(503, 'unavailable', 'the callback could not be stored now: send it again later', {
+      cause,
+    });
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}

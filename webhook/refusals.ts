@@ -1,0 +1,59 @@
+import type { Context, Middleware } from 'koa';
+import type { Logger } from 'pino';
+import { Refusal, UnavailableError } from './errors.js';
+import type { WebhookMetrics } from './metrics.js';
+import { drain } from './request-body.js';
+
+/** Turns what is thrown, and what no route answers, into an answer: the only place that does. */
+export function answerRefusals(logger: Logger, metrics: WebhookMetrics): Middleware {
+  return async (context, next) => {
+    try {
+      await next();
+      const unanswered = refusalOfStatus(context.status);
+      if (unanswered !== undefined && context.body == null) throw unanswered;
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : internal(error);
+      metrics.refused(refusal.reason);
+      record(logger, refusal);
+      await answer(context, refusal);
+    }
+  };
+}
+
+function refusalOfStatus(status: number): Refusal | undefined {
+  if (status === 404) return new Refusal(404, 'notFound', 'there is nothing at this path');
+  if (status === 405 || status === 501) {
+    return new Refusal(405, 'methodNotAllowed', 'callbacks are sent with POST');
+  }
+  return undefined;
+}
+
+function internal(error: unknown): Refusal {
+  return new Refusal(500, 'internal', 'the webhook failed: see its log', { cause: error });
+}
+
+async function answer(context: Context, refusal: Refusal): Promise<void> {
+  if (!context.req.complete) {
+    context.set('Connection', 'close');
+    await drain(context.req);
+  }
+  if (refusal instanceof UnavailableError) {
+    context.set('Retry-After', String(refusal.retryAfterSeconds));
+  }
+  context.status = refusal.status;
+  context.body = { error: refusal.reason, message: refusal.message };
+}
+
+function record(logger: Logger, refusal: Refusal): void {
+  const { reason, status, message, cause } = refusal;
+  if (status === 404 || status === 405) return;
+  const fields = cause === undefined ? { reason } : { reason, cause: causesOf(cause) };
+  if (reason === 'internal') logger.error({ ...fields, err: cause }, message);
+  else logger.warn(fields, message);
+}
+
+/** The messages of an error and of what caused it: gRPC's reason is the innermost. */
+function causesOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${causesOf(error.cause)}`;
+}

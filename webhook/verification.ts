@@ -1,0 +1,59 @@
+/** The cryptographic questions, each answered by yes or no. Pure. */
+import {
+  constants,
+  createHash,
+  createHmac,
+  timingSafeEqual,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
+
+/** Whether any of the RSA keys made this PKCS#1 v1.5 signature over exactly these bytes. */
+export function verifyRsa(
+  digest: 'sha1' | 'sha256',
+  bytes: Buffer,
+  signature: Buffer,
+  publicKeys: readonly KeyObject[],
+): boolean {
+  const padding = constants.RSA_PKCS1_PADDING;
+  return publicKeys.some((key) => verify(digest, bytes, { key, padding }, signature));
+}
+
+/** Whether any of the secrets made this HMAC-SHA256 over exactly these bytes. */
+export function verifyHmac(bytes: Buffer, mac: Buffer, secrets: readonly string[]): boolean {
+  return secrets.reduce((found, secret) => {
+    const expected = createHmac('sha256', secret).update(bytes).digest();
+    return (mac.length === expected.length && timingSafeEqual(mac, expected)) || found;
+  }, false);
+}
+
+/** Whether the token is one of the configured ones; takes as long whichever it is. */
+export function matchesToken(token: string, tokens: readonly string[]): boolean {
+  const digest = sha256(token);
+  return tokens.reduce((found, known) => timingSafeEqual(sha256(known), digest) || found, false);
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/**
+ * Canonical base64 to bytes; undefined for anything else. Line breaks are allowed, as some
+ * encoders wrap; a space was a `+` that a form decoder took away.
+ */
+export function decodeBase64(text: string): Buffer | undefined {
+  const compact = text.replace(/[\r\n]+/g, '').replaceAll(' ', '+');
+  const bytes = Buffer.from(compact, 'base64');
+  return bytes.length > 0 && bytes.toString('base64') === compact ? bytes : undefined;
+}
+
+/** Hex of one letter case to bytes; undefined for anything else. */
+export function decodeHex(text: string): Buffer | undefined {
+  if (!/^(?:[0-9a-f]{2})+$|^(?:[0-9A-F]{2})+$/.test(text)) return undefined;
+  return Buffer.from(text, 'hex');
+}
+
+/** What a header may mean whose encoding the provider does not document. Empty: nothing. */
+export function decodeEither(text: string): readonly Buffer[] {
+  return [decodeHex(text), decodeBase64(text)].filter((bytes) => bytes !== undefined);
+}

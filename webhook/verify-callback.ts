@@ -1,0 +1,178 @@
+/**
+ * From a request to bytes that the provider is known to have sent. The rules are fixed: which
+ * signature counts follows from the format alone, and every signature that is there and can be
+ * checked must be right. Pure.
+ */
+import type { KeyObject } from 'node:crypto';
+import { MalformedError, SignatureError, UnsupportedTypeError } from './errors.js';
+import { parseForm, type FormField } from './form.js';
+import { decodeBase64, decodeEither, matchesToken, verifyHmac, verifyRsa } from './verification.js';
+
+/** What the webhook believes in. Several of each, so that they can be rotated. */
+export interface Trust {
+  /** RSA keys of the provider's certificates. */
+  readonly publicKeys: readonly KeyObject[];
+  /** For `X-Hmac-Sha256`. */
+  readonly hmacSecrets: readonly string[];
+  /** URL tokens: the only thing that lets an unsigned callback in, as a hint. */
+  readonly tokens: readonly string[];
+}
+
+/** The two bodies that callbacks have. */
+export type BodyKind = 'form' | 'json';
+
+/** A request as the rules see it. */
+export interface CallbackRequest {
+  readonly kind: BodyKind;
+  /** Per name in lower case every value, so that a header given twice is seen. */
+  readonly headers: NodeJS.Dict<string[]>;
+  readonly body: Buffer;
+  /** The URL carried one of the configured tokens. */
+  readonly tokenMatched: boolean;
+}
+
+/** Bytes and what they prove. A hint proves nothing: ask the provider. */
+export type VerifiedCallback =
+  | { readonly format: 'batch'; readonly bytes: Buffer }
+  | { readonly format: 'realtime'; readonly bytes: Buffer }
+  | { readonly format: 'notice'; readonly bytes: Buffer }
+  | { readonly format: 'hint'; readonly bytes: Buffer; readonly encoding: 'json' | 'uri' };
+
+const TYPES: ReadonlyMap<string, BodyKind> = new Map([
+  ['application/x-www-form-urlencoded', 'form'],
+  ['application/json', 'json'],
+]);
+
+/** The kind of body by media type and charset (empty: not given), or UnsupportedTypeError. */
+export function bodyKindOf(mediaType: string, charset: string): BodyKind {
+  const kind = TYPES.get(mediaType.trim().toLowerCase());
+  if (kind === undefined) {
+    const known = [...TYPES.keys()].join(' or ');
+    throw new UnsupportedTypeError('unsupportedType', `the content type must be ${known}`);
+  }
+  if (!['', 'utf-8', 'utf8', 'us-ascii'].includes(charset.toLowerCase())) {
+    throw new UnsupportedTypeError('unsupportedCharset', 'the charset must be utf-8');
+  }
+  return kind;
+}
+
+/** Whether the URL's token admits hints. SignatureError for one that is there and wrong. */
+export function checkToken(token: string | undefined, tokens: readonly string[]): boolean {
+  if (token === undefined || tokens.length === 0) return false;
+  if (matchesToken(token, tokens)) return true;
+  throw new SignatureError('tokenWrong', 'the token in the URL is not one of WEBHOOK_TOKENS');
+}
+
+/** Applies the rules. Throws SignatureError or MalformedError. */
+export function verifyCallback(request: CallbackRequest, trust: Trust): VerifiedCallback {
+  const checked = checkBodySignatures(request, trust);
+  if (request.kind === 'form') return verifyForm(request, trust);
+  if (checked > 0) return { format: 'realtime', bytes: request.body };
+  throw new SignatureError(
+    'signatureMissing',
+    'X-Signed-Sha256 or X-Hmac-Sha256 is needed, and LEGALESIGN_CERTIFICATES or ' +
+      'LEGALESIGN_HMAC_SECRETS to check it',
+  );
+}
+
+function verifyForm(request: CallbackRequest, trust: Trust): VerifiedCallback {
+  const fields = parseForm(request.body, ['data', 'signed', 'json_signed', 'resource_uri']);
+  const [data, signed] = [fields.get('data'), fields.get('signed')];
+  const [json, uri] = [fields.get('json_signed'), fields.get('resource_uri')];
+  if (data !== undefined || signed !== undefined) {
+    if (json === undefined) return verifyBatch(data, signed, trust);
+    throw new MalformedError('ambiguous', 'both json_signed and data or signed: which is it?');
+  }
+  if (json !== undefined) return verifyNotice(json, request, trust);
+  if (uri !== undefined) return takeHint({ bytes: uri.value, encoding: 'uri' }, request);
+  throw new MalformedError('unknownFormat', 'none of the fields of a known callback');
+}
+
+function verifyBatch(
+  data: FormField | undefined,
+  signed: FormField | undefined,
+  trust: Trust,
+): VerifiedCallback {
+  if (data === undefined) throw new MalformedError('fieldMissing', '`signed` without `data`');
+  if (signed === undefined) {
+    throw new SignatureError('signatureMissing', '`data` without `signed`');
+  }
+  const signature = signed.value.toString('latin1');
+  return { format: 'batch', bytes: genuineBytes('data', data, signature, trust) };
+}
+
+function verifyNotice(json: FormField, request: CallbackRequest, trust: Trust): VerifiedCallback {
+  const signature = onlyValue(request.headers, 'x-signed');
+  if (signature === undefined || trust.publicKeys.length === 0) {
+    return takeHint({ bytes: json.value, encoding: 'json' }, request);
+  }
+  return { format: 'notice', bytes: genuineBytes('json_signed', json, signature, trust) };
+}
+
+function takeHint(
+  hint: { readonly bytes: Buffer; readonly encoding: 'json' | 'uri' },
+  { tokenMatched }: CallbackRequest,
+): VerifiedCallback {
+  if (tokenMatched) return { format: 'hint', ...hint };
+  throw new SignatureError(
+    'signatureMissing',
+    'no signature that can be checked, and no token of WEBHOOK_TOKENS in the URL',
+  );
+}
+
+/** The field's bytes as they were signed: by the standard decoding, or with `+` never escaped. */
+function genuineBytes(name: string, field: FormField, signatureText: string, trust: Trust): Buffer {
+  if (trust.publicKeys.length === 0) {
+    throw new SignatureError('noKey', 'no LEGALESIGN_CERTIFICATES to check the signature with');
+  }
+  const signature = decodeBase64(signatureText);
+  if (signature === undefined) {
+    throw new SignatureError('signatureMalformed', `the signature of \`${name}\` is not base64`);
+  }
+  for (const bytes of [field.value, field.withPlusKept]) {
+    if (bytes !== undefined && verifyRsa('sha1', bytes, signature, trust.publicKeys)) return bytes;
+  }
+  throw wrongSignature(`\`${name}\``, 'LEGALESIGN_CERTIFICATES');
+}
+
+/** Checks what covers the raw body, whatever the format. How many signatures could be checked. */
+function checkBodySignatures({ headers, body }: CallbackRequest, trust: Trust): number {
+  const rsa = onlyValue(headers, 'x-signed-sha256');
+  const hmac = onlyValue(headers, 'x-hmac-sha256');
+  const checks = [
+    rsa !== undefined && trust.publicKeys.length > 0 && checkBodyRsa(rsa, body, trust),
+    hmac !== undefined && trust.hmacSecrets.length > 0 && checkBodyHmac(hmac, body, trust),
+  ];
+  return checks.filter(Boolean).length;
+}
+
+function checkBodyRsa(text: string, body: Buffer, { publicKeys }: Trust): true {
+  const candidates = decodedHeader('X-Signed-Sha256', text);
+  if (candidates.some((bytes) => verifyRsa('sha256', body, bytes, publicKeys))) return true;
+  throw wrongSignature('the body (X-Signed-Sha256)', 'LEGALESIGN_CERTIFICATES');
+}
+
+function checkBodyHmac(text: string, body: Buffer, { hmacSecrets }: Trust): true {
+  const candidates = decodedHeader('X-Hmac-Sha256', text);
+  if (candidates.some((bytes) => verifyHmac(body, bytes, hmacSecrets))) return true;
+  throw wrongSignature('the body (X-Hmac-Sha256)', 'LEGALESIGN_HMAC_SECRETS');
+}
+
+function decodedHeader(name: string, text: string): readonly Buffer[] {
+  const candidates = decodeEither(text);
+  if (candidates.length > 0) return candidates;
+  throw new SignatureError('signatureMalformed', `${name} is neither hex nor base64`);
+}
+
+function onlyValue(headers: NodeJS.Dict<string[]>, name: string): string | undefined {
+  const values = headers[name] ?? [];
+  if (values.length <= 1) return values[0];
+  throw new SignatureError('signatureRepeated', `${name} is there more than once`);
+}
+
+function wrongSignature(what: string, variable: string): SignatureError {
+  return new SignatureError(
+    'signatureWrong',
+    `the signature does not match ${what}: sign the exact bytes, or check ${variable}`,
+  );
+}
