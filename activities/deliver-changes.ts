@@ -19,6 +19,8 @@ export interface Delivery {
   readonly taskQueue: string;
   readonly provider: ProviderClient;
   readonly routes: SignerRoutes;
+  /** Before what cannot be delivered is asked for again, in ms. */
+  readonly retryPausesMs: readonly number[];
 }
 
 /** A development server takes some hundred signals a second, from this many callers or more. */
@@ -60,6 +62,7 @@ export function createDeliverChanges(delivery: Delivery): Activities['deliverCha
       closedDocuments: sent.closedDocuments,
       undeliveredChanges: [...unroutedChanges, ...sent.undeliveredChanges],
       undeliveredHints: [...unknownHints, ...sent.undeliveredHints],
+      retryPausesMs: delivery.retryPausesMs,
     };
   };
 }
@@ -122,7 +125,7 @@ async function sendAll(
   delivery: Delivery,
   parcels: readonly Parcel[],
   onProgress: (count: number) => void,
-): Promise<DeliverChangesResult> {
+): Promise<Omit<DeliverChangesResult, 'retryPausesMs'>> {
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   const result = { delivered: 0, documents: 0, closedDocuments: 0 };
   const undeliveredChanges: Undelivered[] = [];

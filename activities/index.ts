@@ -27,16 +27,18 @@ export interface ActivitiesDependencies {
   readonly channels: readonly Channel[];
   /** How long a document's workflow stays open after its outcome, in ms. */
   readonly lingerMs: number;
+  /** Before a callback's entries that found no document are asked for again, in ms. */
+  readonly retryPausesMs: readonly number[];
 }
 
 export function createActivities(dependencies: ActivitiesDependencies): Activities {
-  const { client, taskQueue, provider, archive, channels, lingerMs } = dependencies;
+  const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
   const policy: OutcomePolicy = { lingerMs, channels: channels.map(({ name }) => name) };
   const routes = createSignerRoutes(client, provider);
   return {
     lookUpDocument: createLookUpDocument({ provider, archive, policy }),
     archiveDocument: createArchiveDocument({ provider, archive }),
     announce: createAnnounce({ channels }),
-    deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes }),
+    deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
   };
 }

@@ -51,7 +51,16 @@ export class Settings {
 
   /** A duration such as `7d`, `15m` or `30s`, in ms. */
   durationMs(name: string, otherwise: string): number {
-    const text = this.text(name) ?? otherwise;
+    return this.#durationMs(name, this.text(name) ?? otherwise);
+  }
+
+  /** Durations, comma-separated, in ms. */
+  durationsMs(name: string, otherwise: string): readonly number[] {
+    const texts = (this.text(name) ?? otherwise).split(',');
+    return texts.map((text) => this.#durationMs(name, text.trim()));
+  }
+
+  #durationMs(name: string, text: string): number {
     const durationMs = parseDuration(text);
     if (durationMs === undefined) {
       this.problem(`${name} is not a duration such as 7d, 15m or 30s: ${text}`);

@@ -164,7 +164,7 @@ export class CallbackOutbox {
     const { privateKey, unsignedNotices } = this.#terms;
     const fields = notice(document);
     const request = unsignedNotices ? unsignedNotice(fields) : signedNotice(fields, privateKey);
-    this.#sendToAll(subscribers, kind, document.id, request);
+    this.#sendToAll(subscribers, kind, document.name, request);
   }
 
   #sendRealtime(

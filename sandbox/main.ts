@@ -1,7 +1,8 @@
 /** Runs the sandbox alone. */
 import { once } from 'node:events';
 import { pino } from 'pino';
-import { readSandboxConfiguration, SandboxConfigurationError } from './configuration.js';
+import { ConfigurationError } from '../configuration/settings.js';
+import { readSandboxConfiguration } from './configuration.js';
 import { createSandbox, type Sandbox, type SandboxOptions } from './index.js';
 
 function complain(lines: string): void {
@@ -20,7 +21,7 @@ function configuration(): SandboxOptions | undefined {
   try {
     return readSandboxConfiguration();
   } catch (error) {
-    if (!(error instanceof SandboxConfigurationError)) throw error;
+    if (!(error instanceof ConfigurationError)) throw error;
     complain(error.message);
     return undefined;
   }

@@ -55,7 +55,8 @@ export class SandboxCore {
   readonly #finalisation: Finalisation;
   readonly #file: StateFile | undefined;
   #batchTimer: NodeJS.Timeout | undefined;
-  #revision = 0;
+  // Unlike that of any earlier run: a page that is still open sees that there is news.
+  #revision = Date.now();
   #closed = false;
 
   private constructor(settings: CoreSettings, store: PdfStore) {

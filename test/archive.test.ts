@@ -100,18 +100,35 @@ test('Nothing shows before the commit, and nothing stays after a discard', async
   assert.deepEqual(readdirSync(join(root, '.staging')), []);
 });
 
-test('Of two attempts at once the first to commit stands, for both', async (t) => {
+test('Of many attempts at once the first to commit stands, for all', async (t) => {
+  const { root, archive } = await scene(t);
+  for (let round = 0; round < 20; round += 1) {
+    const documentId = freshId();
+    const commits: (() => Promise<ArchiveReceipt>)[] = [];
+    for (const seed of ['one', 'two', 'three']) {
+      const attempt = await archive.begin(documentId);
+      const receipt = await stage(attempt, documentId, seed);
+      commits.push(() => attempt.commit(receipt));
+    }
+    const results = await Promise.all(commits.map((commit) => commit()));
+    const stands = await archive.readReceipt(documentId);
+    assert.ok(stands);
+    for (const result of results) assert.deepEqual(result, stands);
+    for (const { name, sha256: hash } of stands.files) {
+      assert.equal(sha256(readFileSync(join(root, documentId, name))), hash);
+    }
+  }
+});
+
+test('An attempt that commits after another one gives that one’s receipt', async (t) => {
   const { root, archive } = await scene(t);
   const documentId = freshId();
-  const [first, second] = [await archive.begin(documentId), await archive.begin(documentId)];
-  const firstReceipt = await stage(first, documentId, 'one');
-  const secondReceipt = await stage(second, documentId, 'two');
-  const results = await Promise.all([first.commit(firstReceipt), second.commit(secondReceipt)]);
-  assert.deepEqual(results[0], results[1]);
-  assert.deepEqual(await archive.readReceipt(documentId), results[0]);
-  for (const { name, sha256: hash } of results[0].files) {
-    assert.equal(sha256(readFileSync(join(root, documentId, name))), hash);
-  }
+  const late = await archive.begin(documentId);
+  const lateReceipt = await stage(late, documentId, 'late');
+  const first = await archiveOne(archive, documentId, 'first');
+  assert.deepEqual(await late.commit(lateReceipt), first);
+  assert.deepEqual(await archive.readReceipt(documentId), first);
+  assert.deepEqual(readdirSync(join(root, '.staging')), []);
 });
 
 test('An attempt whose folder another one swept away fails, and harms nothing', async (t) => {

@@ -13,6 +13,8 @@ export interface WorkerConfiguration {
   readonly provider: ProviderClientOptions;
   readonly archiveUrl: string;
   readonly lingerMs: number;
+  /** Before a callback's entries that found no document are asked for again, in ms. */
+  readonly retryPausesMs: readonly number[];
   readonly notifyWebhook: { readonly url: string; readonly secrets: readonly string[] } | undefined;
   readonly notifyEmail: EmailSettings | undefined;
   /** Closed workflows are kept at least this long: so long is a closed document remembered. */
@@ -28,6 +30,12 @@ export interface EmailSettings {
   readonly to: string;
 }
 
+/**
+ * A signer is often known a moment later, a provider mended within the hour; after two days ops see
+ * what remains.
+ */
+const DEFAULT_RETRY_PAUSES = '30s,5m,30m,4h,16h,1d';
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** @throws ConfigurationError with every problem at once */
@@ -38,6 +46,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
     provider: readProviderSettings(settings),
     archiveUrl: readArchiveUrl(settings),
     lingerMs: settings.durationMs('DOCUMENT_LINGER', '15m'),
+    retryPausesMs: settings.durationsMs('CALLBACK_RETRY_PAUSES', DEFAULT_RETRY_PAUSES),
     notifyWebhook: readNotifyWebhook(settings),
     notifyEmail: readNotifyEmail(settings),
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),

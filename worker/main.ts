@@ -113,12 +113,14 @@ function createParts(
   client: Client,
   logger: Logger,
 ): { activities: ReturnType<typeof createActivities>; close: () => Promise<void> } {
-  const { taskQueue, archiveUrl, lingerMs } = configuration;
+  const { taskQueue, archiveUrl, lingerMs, retryPausesMs } = configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
   const channels = createChannels(configuration, logger);
   const archive = openArchive(archiveUrl);
   return {
-    activities: createActivities({ client, taskQueue, provider, archive, channels, lingerMs }),
+    activities: createActivities({
+      ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },
+    }),
     close: () => {
       provider.close();
       for (const channel of channels) channel.close?.();

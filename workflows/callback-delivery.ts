@@ -23,12 +23,6 @@ const { deliverChanges } = proxyActivities<Activities>({
 });
 
 /**
- * What the provider cannot route either is asked for again after these pauses: a signer is often
- * known a moment later, a provider mended within the hour; after two days ops see what remains.
- */
-const PAUSES = ['30s', '5m', '30m', '4h', '16h', '1d'] as const;
-
-/**
  * One callback's way to its documents: the durable inbox. What can be delivered is delivered at
  * once; an entry that cannot is tried again beside that, then set aside where ops see it.
  */
@@ -39,9 +33,9 @@ export async function callbackDelivery(
   if (input.held === undefined) {
     await delivery.attempt(false);
     if (delivery.isIncomplete) await delivery.attempt(true);
-    for (const pause of PAUSES) {
+    for (const pauseMs of delivery.retryPausesMs) {
       if (!delivery.isIncomplete) break;
-      await sleep(pause, { summary: `before asking again for ${delivery.leftCount} entries` });
+      await sleep(pauseMs, { summary: `before asking again for ${delivery.leftCount} entries` });
       await delivery.attempt(true);
     }
   }
@@ -51,6 +45,7 @@ export async function callbackDelivery(
 class CallbackDelivery {
   readonly #input: CallbackDeliveryInput;
   #left: Left;
+  #retryPausesMs: readonly number[] = [];
   #done = { delivered: 0, documents: 0, closedDocuments: 0 };
 
   constructor(input: CallbackDeliveryInput) {
@@ -62,6 +57,10 @@ class CallbackDelivery {
     return countOf(this.#left);
   }
 
+  get retryPausesMs(): readonly number[] {
+    return this.#retryPausesMs;
+  }
+
   get isIncomplete(): boolean {
     return this.leftCount > 0;
   }
@@ -71,6 +70,7 @@ class CallbackDelivery {
     const given = this.#left;
     const result = await this.#deliver(given, askProvider);
     this.#left = leftAfter(given, result);
+    this.#retryPausesMs = result.retryPausesMs;
     this.#done = {
       delivered: this.#done.delivered + result.delivered,
       documents: this.#done.documents + result.documents,

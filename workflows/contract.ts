@@ -332,6 +332,8 @@ export interface DeliverChangesResult {
   readonly undeliveredChanges: readonly { readonly index: number; readonly reason: string }[];
   /** Left to try again: positions into the input's `hints`, and why. */
   readonly undeliveredHints: readonly { readonly index: number; readonly reason: string }[];
+  /** The worker's setting: pauses before what is left is asked for again; then it is set aside. */
+  readonly retryPausesMs: readonly number[];
 }
 
 /** Effects. Every one may run twice: each is idempotent. */

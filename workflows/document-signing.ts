@@ -59,7 +59,7 @@ const { lookUpDocument } = proxyActivities<Activities>({
 /** A PDF may be large and its line slow; de-archiving alone takes the provider four hours. */
 const { archiveDocument } = proxyActivities<Activities>({
   startToCloseTimeout: '1h',
-  heartbeatTimeout: '1m',
+  heartbeatTimeout: '20s',
   scheduleToCloseTimeout: '2d',
   retry: FOREVER,
 });

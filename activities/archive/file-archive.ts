@@ -15,6 +15,9 @@ const STAGING = '.staging';
 /** What an attempt left behind that was killed: none alive stays without a byte for so long. */
 const STALE_MS = 60 * 60_000;
 
+/** Another attempt came first. */
+class Overtaken extends Error {}
+
 /** What a file archive may be given besides its folder. */
 export interface FileArchiveOptions {
   readonly logger?: Pick<Logger, 'warn'> | undefined;
@@ -51,16 +54,20 @@ export function createFileArchive(
   });
   return {
     async readReceipt(documentId) {
-      const { folder, logger } = places(documentId);
-      const receipt = await readReceiptFile(folder, documentId, logger);
-      // Of an attempt killed between its rename and its sync: make it last before it is believed.
-      if (receipt !== undefined) await syncFolder(root);
-      return receipt;
+      return readOwnReceipt(places(documentId));
     },
     async begin(documentId) {
       return beginAttempt(places(documentId));
     },
   };
+}
+
+async function readOwnReceipt(places: Places): Promise<ArchiveReceipt | undefined> {
+  const { documentId, folder, logger, root } = places;
+  const receipt = await readReceiptFile(folder, documentId, logger);
+  // It may be of an attempt killed between its rename and its sync: believed once it lasts.
+  if (receipt !== undefined) await syncFolder(root);
+  return receipt;
 }
 
 async function beginAttempt(places: Places): Promise<ArchiveAttempt> {
@@ -88,33 +95,44 @@ async function commit(
   own: string,
   receipt: ArchiveReceipt,
 ): Promise<ArchiveReceipt> {
-  const { documentId, folder, logger, root, staging } = places;
+  try {
+    await commitOwn(places, own, receipt);
+    // The document is archived: whatever other attempts hold is of no use to anybody.
+    await removeAttempts(places, Number.POSITIVE_INFINITY);
+    return receipt;
+  } catch (error) {
+    // Without our folder, another attempt has swept it away after its own commit.
+    const isOvertaken = error instanceof Overtaken || hasCode(error, 'ENOENT');
+    const first = isOvertaken ? await readOwnReceipt(places) : undefined;
+    if (first === undefined) throw error;
+    await rm(own, { recursive: true, force: true });
+    return first;
+  }
+}
+
+async function commitOwn(places: Places, own: string, receipt: ArchiveReceipt): Promise<void> {
   await rm(join(own, RECEIPT_NAME), { force: true });
   await writeDurably(join(own, RECEIPT_NAME), textChunks(receiptText(receipt)));
   await syncFolder(own);
-  while (!(await takePlace(own, folder))) {
-    const first = await readReceiptFile(folder, documentId, logger);
-    if (first !== undefined) {
-      await rm(own, { recursive: true, force: true });
-      return first;
-    }
+  while (!(await takePlace(own, places.folder))) {
+    if ((await readOwnReceipt(places)) !== undefined) throw new Overtaken();
     await moveRemnantAside(places);
   }
-  await syncFolder(root);
-  await syncFolder(staging);
-  // The document is archived: whatever other attempts hold is of no use to anybody.
-  await removeAttempts(places, Number.POSITIVE_INFINITY);
-  return receipt;
+  await syncFolder(places.root);
+  await syncFolder(places.staging);
 }
 
-/** False where something is in the way. A rename never replaces a folder that is not empty. */
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** False where something is in the way: a rename never replaces a folder that is not empty. */
 async function takePlace(own: string, folder: string): Promise<boolean> {
   try {
     await rename(own, folder);
     return true;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
     throw error;
   }
 }

@@ -30,6 +30,8 @@ export interface Stage {
   readonly webhookUrl: string;
   readonly archiveFolder: string;
   readonly taskQueue: string;
+  /** With which a worker or webhook process of its own joins this stage. */
+  readonly environment: Environment;
   /** Stops the worker, or starts one again. */
   stopWorker(): Promise<void>;
   startWorker(): Promise<void>;
@@ -84,6 +86,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     webhookUrl: webhook.url,
     archiveFolder: join(folder, 'archive'),
     taskQueue,
+    environment: { ...environment, TEMPORAL_ADDRESS: server.address },
     stopWorker,
     startWorker: async () => {
       worker ??= await run();

@@ -1,0 +1,22 @@
+/** `npm test`: fetches the Temporal binary once, then runs every test file, or those named. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { findTestBinary } from './temporal.js';
+
+const folder = fileURLToPath(new URL('..', import.meta.url));
+const named = process.argv.slice(2);
+const all = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
+const files = named.length > 0 ? named : all.map((name) => `test/${name}`);
+
+const { status } = spawnSync(
+  process.execPath,
+  // Each file has a server of its own; more at once than this only slows all of them down.
+  ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files],
+  {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, COUNTERSIGN_TEMPORAL_CLI: await findTestBinary() },
+    stdio: 'inherit',
+  },
+);
+process.exitCode = status ?? 1;
