@@ -18,7 +18,11 @@ const importTable = {
     packages: '^@temporalio/(worker|workflow)$',
   },
   webhook: {
-    ours: ['workflows/(contract|document-start|progress)', 'configuration/.+'],
+    ours: [
+      'workflows/(contract|document-start|progress)',
+      'configuration/.+',
+      'provider/resource-uri',
+    ],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   client: {

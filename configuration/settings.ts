@@ -15,6 +15,10 @@ export class ConfigurationError extends Error {
   }
 }
 
+/** pino's levels. */
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** One process's settings. */
 export class Settings {
   readonly #environment: Environment;
   readonly #problems: string[] = [];

@@ -14,6 +14,8 @@ export interface Resource {
 const RESOURCE_URI =
   /^(?:https?:\/\/[^/?#]+)?\/api\/v1\/(document|signer|group)s?\/([^/?#]+)\/?(?:[?#].*)?$/i;
 
+const GROUP = /^(?:(?:https?:\/\/[^/?#\s]+)?\/api\/v1\/group\/)?([\w-]{1,255})\/?$/;
+
 /** Takes `/api/v1/<kind>/<id>/` apart; undefined for anything else, or an ID outside ID_PATTERN. */
 export function parseResourceUri(uri: string): Resource | undefined {
   const [, kind, id] = RESOURCE_URI.exec(uri.trim()) ?? [];
@@ -30,4 +32,22 @@ export function resourceId(kind: ResourceKind, uri: string | undefined): string 
 /** The resource URI of a document, signer or group, as the provider writes it: `/api/v1/…/`. */
 export function resourceUri(kind: ResourceKind, id: string): string {
   return `/api/v1/${kind}/${id}/`;
+}
+
+/** A group's slug, from its URI or bare. */
+export function groupSlugOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : GROUP.exec(text.trim())?.[1];
+}
+
+/**
+ * A tag by the provider's own pattern; undefined where it is empty or breaks it. The pattern has no
+ * `@`, which keeps e-mail addresses out of search attributes.
+ */
+export function tagOf(text: string | undefined): string | undefined {
+  return text !== undefined && /^[-\w[\]:;/., ]{1,250}$/.test(text) ? text : undefined;
+}
+
+/** The ID of a resource of one kind, from its URI or its bare ID. */
+export function idOf(kind: ResourceKind, text: string | undefined): string | undefined {
+  return text !== undefined && ID_PATTERN.test(text) ? text : resourceId(kind, text);
 }

@@ -51,7 +51,7 @@ test('a document that lacks something is refused with a reason per field', async
   ] as const) {
     const { status, json } = await post({ [field]: value });
     assert.equal(status, 400, field);
-    assert.ok(field in ((json as { document: Json }).document), field);
+    assert.ok(field in (json as { document: Json }).document, field);
   }
 });
 
@@ -85,9 +85,12 @@ test('a document shows its signers by position and as objects', async (t) => {
     },
   ]);
   const { uuid, status, download_final: final, hash_value: hash, sign_time: time, tag } = json;
-  assert.deepEqual({ uuid, status, final, hash, time, tag }, {
-    ...{ uuid: id, status: 10, final: false, hash: null, time: null, tag: 'ref/1' },
-  });
+  assert.deepEqual(
+    { uuid, status, final, hash, time, tag },
+    {
+      ...{ uuid: id, status: 10, final: false, hash: null, time: null, tag: 'ref/1' },
+    },
+  );
   assert.match(String(json['modified']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$/);
 });
 
@@ -104,7 +107,13 @@ test('a signer is found under both spellings of its URI', async (t) => {
 test('what is unknown is answered 404', async (t) => {
   const { apiUrl } = await startTestSandbox(t);
   const none = '00000000-0000-4000-8000-000000000000';
-  for (const path of [`document/${none}`, `signer/${none}`, `status/${none}`, `pdf/${none}`, 'odd']) {
+  for (const path of [
+    `document/${none}`,
+    `signer/${none}`,
+    `status/${none}`,
+    `pdf/${none}`,
+    'odd',
+  ]) {
     assert.equal((await call(`${apiUrl}/${path}/`)).status, 404, path);
   }
 });
@@ -191,7 +200,9 @@ test('the listing of a group needs the group, and hides what is archived', async
 test('`modified_gt` and `created_gt` leave out what is older', async (t) => {
   const sandbox = await startTestSandbox(t);
   const { id } = sandbox.createDocument({ group: 'a' });
-  const { modified } = (await call(`${sandbox.apiUrl}/document/${id}/`)).json as { modified: string };
+  const { modified } = (await call(`${sandbox.apiUrl}/document/${id}/`)).json as {
+    modified: string;
+  };
   const count = async (query: string): Promise<number> => {
     const { json } = await call(`${sandbox.apiUrl}/document/?group=a&${query}`);
     return (json as Listing).meta.total_count;

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createKeyPair } from '../sandbox/key-pair.js';
 import { sha1Problem } from '../webhook/certificates.js';
-import { ConfigurationError, readConfiguration } from '../webhook/configuration.js';
-import { formatDuration, parseDuration } from '../webhook/duration.js';
+import { ConfigurationError } from '../configuration/settings.js';
+import { readConfiguration } from '../webhook/configuration.js';
+import { formatDuration, parseDuration } from '../configuration/duration.js';
 import { verifyRsa } from '../webhook/verification.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'webhook-configuration-'));

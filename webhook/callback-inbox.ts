@@ -6,7 +6,6 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
   type Client,
-  type WorkflowStartOptions,
 } from '@temporalio/client';
 import {
   callbackWorkflowId,
@@ -15,12 +14,11 @@ import {
   statusChangedSignal,
   WORKFLOW_TYPES,
   type CallbackDeliveryInput,
-  type DocumentSigningInput,
   type StatusReport,
 } from '../workflows/contract.js';
+import { documentStart } from '../workflows/document-start.js';
 import { UnavailableError } from './errors.js';
 import { fitReport, splitDelivery } from './payload-size.js';
-import { searchAttributesOf } from './search-attributes.js';
 
 /** A document with the labels that the callback gave it. */
 export interface NamedDocument {
@@ -122,7 +120,8 @@ class TemporalWriter {
   #report(document: NamedDocument, report: StatusReport): Promise<StoreResult> {
     return this.#once('closed', () =>
       this.#client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-        ...this.#documentOptions(document, report),
+        ...documentStart(document, report),
+        taskQueue: this.#taskQueue,
         signal: statusChangedSignal,
         signalArgs: [report],
       }),
@@ -132,7 +131,8 @@ class TemporalWriter {
   #notice(document: NamedDocument): Promise<StoreResult> {
     return this.#once('closed', () =>
       this.#client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-        ...this.#documentOptions(document),
+        ...documentStart(document),
+        taskQueue: this.#taskQueue,
         signal: noticeReceivedSignal,
       }),
     );
@@ -150,20 +150,6 @@ class TemporalWriter {
     const hints = [documentId];
     const input = { source: 'hint', receivedAt, changes: [], hints, setAside: [] } as const;
     return this.#startDelivery(callbackWorkflowId(`hint-${randomUUID()}`), input);
-  }
-
-  #documentOptions(document: NamedDocument, report?: StatusReport): WorkflowStartOptions {
-    const { documentId } = document;
-    const input: DocumentSigningInput = document;
-    return {
-      workflowId: documentWorkflowId(documentId),
-      taskQueue: this.#taskQueue,
-      args: [input],
-      // A closed document stays closed: its second life would announce everything again.
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-      typedSearchAttributes: searchAttributesOf(document, report),
-      staticSummary: `document ${documentId}`,
-    };
   }
 
   async #once(existing: StoreResult, write: () => Promise<unknown>): Promise<StoreResult> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CallbackDeliveryInput, StatusChange } from '../workflows/contract.js';
 import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
-import { formatDuration } from './duration.js';
+import { formatDuration } from '../configuration/duration.js';
 import { parseBatch } from './parse-batch.js';
 import { parseHint, parseNotice, type Notice } from './parse-notice.js';
 import { parseRealtime, type RealtimeNews } from './parse-realtime.js';

@@ -7,11 +7,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import { createCallbackInbox, type CallbackInbox } from './callback-inbox.js';
-import {
-  ConfigurationError,
-  readConfiguration,
-  type WebhookConfiguration,
-} from './configuration.js';
+import { ConfigurationError } from '../configuration/settings.js';
+import { readConfiguration, type WebhookConfiguration } from './configuration.js';
 import type { Readiness } from './health.js';
 import { createMetrics } from './metrics.js';
 

@@ -8,7 +8,7 @@ import {
 } from '../workflows/contract.js';
 import { MalformedError } from './errors.js';
 import { parseJson } from './json.js';
-import { parseResourceUri } from './resource-uri.js';
+import { parseResourceUri } from '../provider/resource-uri.js';
 import { parseTimestamp } from './timestamp.js';
 
 /** A batch as understood: every entry is in exactly one of the two lists. */
@@ -52,7 +52,7 @@ function readEntry(entry: unknown, position: number): StatusChange | string {
   if (!parsed.success) return `${String(parsed.error.issues[0]?.path[0])} is missing or no text`;
   const { resource_uri: uri, timestamp, value } = parsed.data;
   const resource = parseResourceUri(uri);
-  if (resource === undefined) return 'an unknown kind of resource';
+  if (resource === undefined || resource.kind === 'group') return 'an unknown kind of resource';
   const at = parseTimestamp(timestamp);
   if (at === undefined) return 'an unreadable timestamp';
   return resource.kind === 'document'

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MalformedError } from './errors.js';
 import { decodeUtf8, parseJson } from './json.js';
-import { groupSlugOf, parseResourceUri, tagOf } from './resource-uri.js';
+import { groupSlugOf, parseResourceUri, tagOf } from '../provider/resource-uri.js';
 
 /** A document of which something is to be asked. */
 export interface Notice {

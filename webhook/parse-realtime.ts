@@ -15,7 +15,7 @@ import {
 } from '../workflows/contract.js';
 import { MalformedError } from './errors.js';
 import { parseJson } from './json.js';
-import { groupSlugOf, idOf, tagOf } from './resource-uri.js';
+import { groupSlugOf, idOf, tagOf } from '../provider/resource-uri.js';
 import { isoFromSeconds } from './timestamp.js';
 
 /** What a realtime callback says. */

@@ -1,11 +1,9 @@
 /** The worker's settings, read once; and the only file here that knows the environment. */
-import { ConfigurationError, Settings } from '../configuration/settings.js';
+import { LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
-
-export { ConfigurationError };
 
 /** What `startWorker` needs to know. */
 export interface WorkerConfiguration {
@@ -35,8 +33,6 @@ export interface EmailSettings {
  * what remains.
  */
 const DEFAULT_RETRY_PAUSES = '30s,5m,30m,4h,16h,1d';
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** @throws ConfigurationError with every problem at once */
 export function readConfiguration(environment: Environment = process.env): WorkerConfiguration {

@@ -1,6 +1,7 @@
 /** The worker process: settings, connections and worker put together, and taken apart in order. */
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import type { ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { LogEntry, WorkerOptions } from '@temporalio/worker';
@@ -14,8 +15,9 @@ import {
   openArchive,
 } from '../activities/index.js';
 import type { Channel } from '../activities/index.js';
+import { ConfigurationError } from '../configuration/settings.js';
 import { createProviderClient } from '../provider/provider-client.js';
-import { ConfigurationError, readConfiguration } from './configuration.js';
+import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
 import { workflowSource } from './workflow-bundle.js';
@@ -74,7 +76,7 @@ export async function startWorker(
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const connection = await Connection.connect({ ...connectionOptions, address });
+    const connection = await connectTo(address, connectionOptions);
     closers.push(() => connection.close());
     await ensureSearchAttributes(connection, namespace);
     const note = await ensureRetention(connection, namespace, configuration.retentionMs);
@@ -102,6 +104,17 @@ export async function startWorker(
   }
 }
 
+async function connectTo(address: string, options: ConnectionOptions): Promise<Connection> {
+  try {
+    return await Connection.connect({ ...options, address });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`Temporal at ${address} (TEMPORAL_ADDRESS) does not answer: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
 async function shutDown(worker: Worker, ended: Promise<void>): Promise<void> {
   if (worker.getState() === 'RUNNING') worker.shutdown();
   // What broke it is told by `ended`; closing goes on.
@@ -116,7 +129,7 @@ function createParts(
   const { taskQueue, archiveUrl, lingerMs, retryPausesMs } = configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
   const channels = createChannels(configuration, logger);
-  const archive = openArchive(archiveUrl);
+  const archive = openArchive(archiveUrl, { logger });
   return {
     activities: createActivities({
       ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },
@@ -156,9 +169,13 @@ async function main(): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  const lines = error instanceof ConfigurationError ? error.problems : [String(error)];
+  const lines =
+    error instanceof ConfigurationError
+      ? error.problems
+      : [error instanceof Error ? error.message : String(error)];
   for (const line of lines) console.error(line);
-  process.exitCode = 1;
+  // The native runtime would keep a process alive that has nothing left to do.
+  process.exit(1);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
