@@ -69,7 +69,7 @@ const importRules = Object.entries(importTable).map(([folder, { ours, packages }
 }));
 
 export default tseslint.config(
-  { ignores: ['build/', '.countersign/', 'node_modules/', 'bench/results/'] },
+  { ignores: ['build/', '.countersign/', 'node_modules/', 'bench/results/', 'sandbox/page/'] },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,

@@ -8,7 +8,8 @@ import type { FaultPanel } from './faults.js';
 import type { Change, DocumentRecord, NotifyKind, SignerRecord } from './records.js';
 import type { Snapshot, SubscriptionRecord } from './records.js';
 import type { Register } from './register.js';
-import { batchEntry, notice, realtimeDocument, realtimeRecipient } from './resources.js';
+import { realtimeDocument, realtimeRecipient } from './realtime-resources.js';
+import { batchEntry, notice } from './resources.js';
 
 /** How callbacks are signed and written. */
 export interface SigningTerms {
@@ -21,9 +22,6 @@ export interface SigningTerms {
 
 /** A batch holds thousands of entries; what is beyond goes into the next one. */
 const BATCH_MAX_ENTRIES = 5000;
-
-/** The format's version as its events carry it. */
-const REALTIME_VERSION = 1;
 
 const DOCUMENT_EVENTS: Readonly<Record<number, string>> = {
   [DOCUMENT_STATUSES.created]: 'document.created',
@@ -47,7 +45,7 @@ function passes(filter: string, event: string): boolean {
 function realtimeEvent(event: string, atMs: number, data: RealtimeEvent['data']): RealtimeEvent {
   const object = event.startsWith('document.') ? 'document' : 'recipient';
   const created = Math.floor(atMs / 1000);
-  return { version: REALTIME_VERSION, object, event, id: randomUUID(), created, data };
+  return { version: 1, object, event, id: randomUUID(), created, data };
 }
 
 /** The kind of notice that a change gives rise to; the history is what was before it. */

@@ -93,8 +93,8 @@ export class CallbackSender {
 
   /** Waits at most so long for what is under way, then cuts it off. */
   async close(graceMs: number): Promise<void> {
+    // What waits for its turn then fails at once, and is logged as such.
     const cut = setTimeout(() => {
-      this.#queue.clear();
       this.#abort.abort();
     }, graceMs);
     await this.#queue.onIdle();

@@ -12,7 +12,8 @@ export type { CallbackRecord } from './callback-log.js';
 export type { Faults } from './faults.js';
 export type { KeyPair } from './key-pair.js';
 export { createKeyPair } from './key-pair.js';
-export type { CreatedDocument, SimpleDocument, SimpleStep } from './sandbox-control.js';
+export type { SimpleDocument, SimpleStep } from './control-requests.js';
+export type { CreatedDocument } from './sandbox-control.js';
 export type { StateView } from './state-view.js';
 
 /** How the sandbox is to be. Everything has a default. */

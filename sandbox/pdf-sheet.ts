@@ -19,6 +19,9 @@ export const MUTED = rgb(0.42, 0.45, 0.52);
 /** Done, agreed to. */
 export const ACCENT = rgb(0.05, 0.43, 0.38);
 
+/** Viewers without these fonts take wider ones: lines are broken early enough for those. */
+const WRAP_AT = 0.82;
+
 type Fonts = Readonly<Record<NonNullable<Cell['style']>, PDFFont>>;
 
 /** Letters that the fonts lack and that do not come apart into a base letter and a mark. */
@@ -147,7 +150,7 @@ export class PdfSheet {
     for (const word of drawable(text, this.#known).split(' ')) {
       const last = lines.at(-1);
       const longer = last === undefined ? word : `${last} ${word}`;
-      const fits = font.widthOfTextAtSize(longer, size) <= PdfSheet.width;
+      const fits = font.widthOfTextAtSize(longer, size) <= PdfSheet.width * WRAP_AT;
       if (last !== undefined && fits) lines[lines.length - 1] = longer;
       else lines.push(word);
     }

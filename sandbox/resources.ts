@@ -2,7 +2,6 @@
 import type { BatchEntry, Notice } from './callback-signing.js';
 import { batchTime, restTime } from './provider-time.js';
 import type { Change, DocumentRecord, SignerRecord } from './records.js';
-import { documentStatusText, signerStatusText } from './status-texts.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -144,60 +143,5 @@ export function notice(document: DocumentRecord): Notice {
     name: document.name,
     uuid: document.id,
     tag: document.tag,
-  };
-}
-
-function roleText(signer: SignerRecord): string {
-  return signer.role.charAt(0).toUpperCase() + signer.role.slice(1);
-}
-
-function realtimeSigner(signer: SignerRecord): Fields {
-  return {
-    uuid: signer.id,
-    email: signer.email,
-    firstname: signer.firstname,
-    lastname: signer.lastname,
-    order: signer.order,
-    status: signer.status,
-    statusText: signerStatusText(signer.status),
-    roleText: roleText(signer),
-    resourceUri: resourceUri('signer', signer.id),
-    rejectReason: signer.rejectionReason ?? '',
-  };
-}
-
-function realtimeReferences(document: DocumentRecord): Fields {
-  return {
-    group: document.group,
-    groupResourceUri: resourceUri('group', document.group),
-    tag: document.tag,
-    tag1: document.tag1,
-    tag2: document.tag2,
-  };
-}
-
-/** The `data` of a realtime event about a document. */
-export function realtimeDocument(document: DocumentRecord): Fields {
-  return {
-    uuid: document.id,
-    name: document.name,
-    status: document.status,
-    statusText: documentStatusText(document.status),
-    resourceUri: resourceUri('document', document.id),
-    ...realtimeReferences(document),
-    recipients: document.signers.map(realtimeSigner),
-  };
-}
-
-/** The `data` of a realtime event about a signer. */
-export function realtimeRecipient(document: DocumentRecord, signer: SignerRecord): Fields {
-  return {
-    ...realtimeSigner(signer),
-    emailBounce: signer.bounce !== null,
-    emailBounceMessage: signer.bounce ?? '',
-    document: document.id,
-    documentName: document.name,
-    documentResourceUri: resourceUri('document', document.id),
-    ...realtimeReferences(document),
   };
 }

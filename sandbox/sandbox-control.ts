@@ -1,58 +1,17 @@
 /** Drives the sandbox: the same in process and over HTTP. */
-import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { documentStatusNumber, signerStatusNumber } from '../workflows/statuses.js';
 import type { CallbackCounters, CallbackRecord } from './callback-log.js';
-import { documentRequestSchema } from './document-request.js';
+import { bounceSchema, completeSchema, documentRequestOf } from './control-requests.js';
+import { statusNumber, statusSchema, stepSchema } from './control-requests.js';
+import type { SimpleDocument, SimpleStep } from './control-requests.js';
 import { faultsPatchSchema, type Faults } from './faults.js';
 import type { DocumentRecord, SignerRecord } from './records.js';
-import { badRequest, notFound } from './refusal.js';
+import { notFound } from './refusal.js';
 import { accepted } from './request-body.js';
 import type { SandboxCore } from './sandbox-core.js';
 import { stateView, type StateView } from './state-view.js';
 import { subscribeSchema, unsubscribeSchema, type SubscribeRequest } from './subscriptions.js';
-
-const simpleSignerSchema = z.strictObject({
-  firstname: z.string().min(1).default('Sam'),
-  lastname: z.string().min(1).default('Signer'),
-  email: z.string().min(1).optional(),
-  order: z.number().int().min(0).optional(),
-  role: z.enum(['signer', 'approver', 'witness']).optional(),
-});
-
-const simpleDocumentSchema = z
-  .strictObject({
-    name: z.string().min(1).default('Agreement'),
-    group: z.string().min(1).default('sandbox'),
-    tag: z.string().default(''),
-    tag1: z.string().default(''),
-    tag2: z.string().default(''),
-    signers: z
-      .union([z.number().int().min(1).max(50), z.array(simpleSignerSchema).min(1)])
-      .default(1),
-    signersInOrder: z.boolean().default(true),
-    autoArchive: z.boolean().default(true),
-  })
-  .prefault({});
-
-const stepSchema = z
-  .strictObject({
-    status: z.union([z.string(), z.number()]).optional(),
-    reason: z.string().optional(),
-  })
-  .prefault({});
-
-const statusSchema = z.strictObject({ status: z.union([z.string(), z.number()]) });
-const completeSchema = z.strictObject({ visit: z.boolean().default(false) }).prefault({});
-const bounceSchema = z
-  .strictObject({ message: z.string().min(1).default('550 no such mailbox') })
-  .prefault({});
-
-/** A document in a few words; everything has a default. `signers` may be a mere number. */
-export type SimpleDocument = z.input<typeof simpleDocumentSchema>;
-
-/** What a signer does next: nothing said means the usual next step. */
-export type SimpleStep = z.input<typeof stepSchema>;
 
 /** What came of creating a document. */
 export interface CreatedDocument {
@@ -67,26 +26,6 @@ export interface CallbackDetail extends CallbackRecord {
   readonly body: string;
 }
 
-const FIRST_NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Donald', 'Frances', 'Ken'];
-
-function standInSigners(count: number): z.output<typeof simpleSignerSchema>[] {
-  return Array.from({ length: count }, (_, index) => ({
-    firstname: FIRST_NAMES[index % FIRST_NAMES.length] ?? 'Sam',
-    lastname: `Signer ${index + 1}`,
-  }));
-}
-
-/**
- * A status number out of a word (`emailOpened`), a number or a numeric text.
- * @throws Refusal 400 where it is neither
- */
-function statusNumber(status: string | number, numberOf: (word: never) => number): number {
-  const number = typeof status === 'number' ? status : Number(status || Number.NaN);
-  const value = Number.isNaN(number) ? numberOf(status as never) : number;
-  if (!Number.isInteger(value) || value < 0) throw badRequest(`There is no status ${status}.`);
-  return value;
-}
-
 /** Everything that can be done to the sandbox, with inputs checked (Refusal 400 or 404). */
 export class SandboxControl {
   readonly #core: SandboxCore;
@@ -97,21 +36,7 @@ export class SandboxControl {
 
   /** Creates a document and sends it to those who sign first. */
   createDocument(input?: SimpleDocument): CreatedDocument {
-    const simple = accepted(simpleDocumentSchema, input);
-    const { signers, signersInOrder, autoArchive, ...rest } = simple;
-    const people = typeof signers === 'number' ? standInSigners(signers) : signers;
-    const request = accepted(documentRequestSchema, {
-      ...rest,
-      signers: people.map((signer) => ({
-        ...signer,
-        email: signer.email ?? `${randomUUID().slice(0, 8)}@example.com`,
-      })),
-      signers_in_order: signersInOrder,
-      auto_archive: autoArchive,
-      do_email: true,
-      templatepdf: '/api/v1/templatepdf/sandbox/',
-    });
-    const document = this.#core.open(request);
+    const document = this.#core.open(documentRequestOf(input));
     return { id: document.id, signers: document.signers.map(({ id }) => id) };
   }
 

@@ -1,5 +1,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
+import type { z } from 'zod';
+import { DOCUMENT_STATUSES } from '../workflows/statuses.js';
 import { CallbackDispatcher } from './callback-dispatcher.js';
 import { CallbackLog, type CallbackRecord } from './callback-log.js';
 import { CallbackOutbox } from './callback-outbox.js';
@@ -15,11 +17,9 @@ import { notFound } from './refusal.js';
 import { Register } from './register.js';
 import { seededRandom, type Random } from './seeded-random.js';
 import { SigningDesk } from './signing-desk.js';
-import { DOCUMENT_STATUSES } from '../workflows/statuses.js';
 import { readStateFile, StateFile } from './state-file.js';
 import { subscribe, unsubscribe, type subscribeSchema } from './subscriptions.js';
 import type { unsubscribeSchema } from './subscriptions.js';
-import type { z } from 'zod';
 
 /** What the parts are put together with. Every option is decided here. */
 export interface CoreSettings {
@@ -39,7 +39,10 @@ const IDLE_POLL_MS = 10;
 /** How long callbacks under way are waited for when closing. */
 const CLOSE_GRACE_MS = 2000;
 
-/** The stand-in without its HTTP face: what it knows and what it does. */
+/**
+ * The stand-in without its HTTP face: what it knows and what it does. Longer than most files: here
+ * all parts are put together.
+ */
 export class SandboxCore {
   readonly register = new Register();
   readonly faults: FaultPanel;

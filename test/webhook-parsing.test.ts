@@ -57,6 +57,7 @@ const strange: [name: string, entry: unknown, reason: RegExp][] = [
   ['of a numeric name', status('/api/v1/document/d/', { name: 4 }), /without a name/],
   ['of a template', status('/api/v1/template/d/'), /kind of resource/],
   ['of another version', status('/api/v2/document/d/'), /kind of resource/],
+  ['of a group', status('/api/v1/group/d/'), /kind of resource/],
   ['of a path', status('/api/v1/document/../'), /kind of resource/],
   ['of a deeper resource', status('/api/v1/document/d/x/'), /kind of resource/],
   ['of an overlong ID', status(`/api/v1/document/${'x'.repeat(65)}/`), /kind of resource/],

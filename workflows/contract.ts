@@ -81,7 +81,7 @@ export type StatusChange = DocumentStatusChange | SignerStatusChange;
 export interface SignerSnapshot {
   readonly id: string;
   readonly status: SignerStatus;
-  /** Signing order, from 1, where the provider says it. */
+  /** Signing order, as the provider counts it, where it says it. */
   readonly order?: number;
   /** `signer`, `approver` or `witness`, where the provider says it. */
   readonly role?: string;

@@ -1,0 +1,38 @@
+/** `npm run bench -- <benchmark>`: exit 0 without failures, 1 with some, 2 for a wrong call. */
+import { readArguments, UsageError } from './arguments.js';
+import type { Invocation } from './arguments.js';
+import type { Benchmark } from './benchmark.js';
+import { lifecycle } from './lifecycle.js';
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { lifecycle };
+
+async function main(words: readonly string[]): Promise<number> {
+  const invocation = readArguments(words, BENCHMARKS);
+  if (invocation.kind === 'help') {
+    process.stdout.write(`${invocation.text}\n`);
+    return 0;
+  }
+  return run(invocation);
+}
+
+async function run({ benchmark, settings, json }: Invocation & { kind: 'run' }): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      stop.abort(new Error(`stopped by ${name}`));
+    });
+  }
+  const onProgress = (line: string): void => void process.stderr.write(`${line}\n`);
+  const report = await benchmark.run(settings, { onProgress, signal: stop.signal });
+  process.stdout.write(`${json ? JSON.stringify(report.json, null, 2) : report.text}\n`);
+  return report.failures > 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isUsage = error instanceof UsageError;
+  const text = error instanceof Error ? (isUsage ? error.message : error.stack) : String(error);
+  process.stderr.write(`bench: ${text ?? ''}\n`);
+  process.exitCode = isUsage ? 2 : 1;
+}

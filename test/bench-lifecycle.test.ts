@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { LifecycleResult } from '../bench/report.js';
+
+const MAIN = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function bench(...words: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close') as Promise<[number]>,
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}
+
+test('five documents go through without a failure and are reported as JSON alone', async () => {
+  const { code, stdout, stderr } = await bench(
+    ...['lifecycle', '--documents', '5', '--slices', '1', '--json'],
+  );
+  assert.equal(code, 0, stderr);
+  const result = JSON.parse(stdout) as LifecycleResult;
+  assert.equal(result.failures.total, 0);
+  const countOf = (action: string): number =>
+    result.actions.table
+      .filter((row) => row.workflow === 'documentSigning' && row.action === action)
+      .reduce((total, { count }) => total + count, 0);
+  assert.equal(countOf('start'), 5);
+  assert.equal(countOf('activity archiveDocument'), 5);
+  // The log and the HTTP receiver, once each.
+  assert.equal(countOf('activity announce'), 10);
+  assert.ok(result.actions.perDocument <= 25, `${result.actions.perDocument} actions`);
+  // A document: created, three signatures, final PDF, one notice; each twice; and batches.
+  assert.ok(result.acknowledgement.callbacks > 60, `${result.acknowledgement.callbacks} callbacks`);
+  assert.ok(result.throughput.ratio.median > 0);
+});
+
+test('an unknown flag is told in a line, and nothing runs', async () => {
+  const { code, stdout, stderr } = await bench('lifecycle', '--document', '5');
+  assert.equal(code, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^bench: Unknown option '--document'[^\n]*\n$/);
+});
+
+test('an unknown benchmark is told with those that there are', async () => {
+  const { code, stderr } = await bench('livecycle');
+  assert.equal(code, 2);
+  assert.match(stderr, /^bench: there is no benchmark livecycle \(lifecycle\)\n$/);
+});

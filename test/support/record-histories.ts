@@ -1,0 +1,128 @@
+/**
+ * `npm run record-histories`: runs one document for each way it can go, on the real server, and
+ * writes its history to test/histories/<name>.json, where the replay test reads it. Run it after a
+ * change that adds a way, and give the new history a name of its own: the old ones must replay too.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import {
+  documentWorkflowId,
+  retrySignal,
+  trackingRequestedSignal,
+} from '../../workflows/contract.js';
+import { openStage, type Stage } from './stage.js';
+
+const FOLDER = new URL('../histories/', import.meta.url);
+
+type Scenario = (stage: Stage) => Promise<string>;
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  'document-completed': async (stage) => {
+    const id = await track(stage, 3);
+    await stage.sandbox.completeDocument(id, { visit: true });
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-rejected': async (stage) => {
+    const id = await track(stage, 2);
+    const [signer] = stage.sandbox.document(id).signers;
+    stage.sandbox.advanceSigner(signer?.id ?? '', { status: 'rejected', reason: 'Too dear.' });
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-removed': async (stage) => {
+    const id = await track(stage, 1);
+    stage.sandbox.removeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-expired': async (stage) => {
+    const { id } = stage.sandbox.createDocument();
+    const deadline = new Date(Date.now() + 500).toISOString();
+    await stage.countersign.trackDocument(id, { deadline });
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-adopted-from-callbacks': async (stage) => {
+    const { id } = stage.sandbox.createDocument({ signers: 2 });
+    await stage.sandbox.completeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-wrong-hash-then-retry': async (stage) => {
+    const id = await track(stage, 1);
+    stage.sandbox.changeFaults({ wrongPdf: 'always' });
+    await stage.sandbox.completeDocument(id);
+    await stage.sandbox.idle();
+    let view = await stage.countersign.progress(id);
+    while (!view.attention) view = await stage.countersign.waitForChange(id, view.revision);
+    stage.sandbox.changeFaults({ wrongPdf: 0 });
+    await stage.client.workflow.getHandle(documentWorkflowId(id)).signal(retrySignal);
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-tracked-twice': async (stage) => {
+    const id = await track(stage, 1);
+    const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
+    await handle.signal(trackingRequestedSignal, { tag: 'second' });
+    await stage.sandbox.completeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'callback-batch-delivered': async (stage) => {
+    const id = await track(stage, 2);
+    const [signer] = stage.sandbox.document(id).signers;
+    stage.sandbox.advanceSigner(signer?.id ?? '', { status: 'visited' });
+    await stage.sandbox.flushCallbacks();
+    return newestDelivery(stage);
+  },
+  'callback-batch-of-strangers': async (stage) => {
+    stage.sandbox.createDocument({ signers: 2 });
+    await stage.sandbox.flushCallbacks();
+    return newestDelivery(stage);
+  },
+};
+
+async function track(stage: Stage, signers: number): Promise<string> {
+  const people = Array.from({ length: signers }, (_, index) => ({
+    firstname: 'Sam',
+    lastname: 'Signer',
+    email: `sam${index}@example.com`,
+  }));
+  const request = { name: 'Agreement', group: 'test', tag: 'recorded', signers: people };
+  return (await stage.countersign.createDocument({ ...request, text: 'An agreement.' })).documentId;
+}
+
+async function finished(stage: Stage, workflowId: string): Promise<string> {
+  await stage.client.workflow.getHandle(workflowId).result();
+  return workflowId;
+}
+
+async function newestDelivery(stage: Stage): Promise<string> {
+  const query = `WorkflowType = 'callbackDelivery'`;
+  for (;;) {
+    const newest = await stage.client.workflow
+      .list({ query, pageSize: 1 })
+      [Symbol.asyncIterator]()
+      .next();
+    if (!newest.done) return finished(stage, newest.value.workflowId);
+  }
+}
+
+async function record(name: string, scenario: Scenario): Promise<void> {
+  // A stage each: the newest delivery is then the scenario's own.
+  const stage = await openStage();
+  try {
+    const workflowId = await scenario(stage);
+    const history = await stage.client.workflow.getHandle(workflowId).fetchHistory();
+    await writeFile(new URL(`${name}.json`, FOLDER), `${historyToJSON(history)}\n`);
+    process.stdout.write(`${name}: ${history.events?.length ?? 0} events\n`);
+  } finally {
+    await stage.close();
+  }
+}
+
+const { positionals } = parseArgs({ allowPositionals: true });
+await mkdir(FOLDER, { recursive: true });
+for (const [name, scenario] of Object.entries(scenarios)) {
+  if (positionals.length === 0 || positionals.includes(name)) await record(name, scenario);
+}
