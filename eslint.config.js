@@ -50,7 +50,7 @@ const importTable = {
   },
 };
 
-const importRules = Object.entries(importTable).map(([folder, { ours, packages }]) => ({
+export const importRules = Object.entries(importTable).map(([folder, { ours, packages }]) => ({
   files: [`${folder}/**/*.ts`],
   rules: {
     'no-restricted-imports': [

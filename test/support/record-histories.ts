@@ -100,11 +100,9 @@ async function finished(stage: Stage, workflowId: string): Promise<string> {
 async function newestDelivery(stage: Stage): Promise<string> {
   const query = `WorkflowType = 'callbackDelivery'`;
   for (;;) {
-    const newest = await stage.client.workflow
-      .list({ query, pageSize: 1 })
-      [Symbol.asyncIterator]()
-      .next();
-    if (!newest.done) return finished(stage, newest.value.workflowId);
+    for await (const { workflowId } of stage.client.workflow.list({ query, pageSize: 1 })) {
+      return finished(stage, workflowId);
+    }
   }
 }
 

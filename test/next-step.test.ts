@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { DocumentStatus, LookUpDocumentResult, StatusReport } from '../workflows/contract.js';
+import {
+  initialState,
+  withAttention,
+  withLookUp,
+  withReport,
+  withRetry,
+  type DocumentState,
+} from '../workflows/document-state.js';
+import { CONCLUDE_TASK, nextStep } from '../workflows/next-step.js';
+
+const MINUTE_MS = 60_000;
+const T0 = Date.UTC(2026, 0, 1, 9);
+const iso = (timeMs: number): string => new Date(timeMs).toISOString();
+
+const policy = { lingerMs: 1000, channels: ['log'] } as const;
+const unknown: LookUpDocumentResult = { policy };
+
+function documentSays(status: DocumentStatus): StatusReport {
+  const change = { subject: 'document', id: 'd', status, at: iso(T0), position: 0 } as const;
+  return { source: 'batch', changes: [change] };
+}
+
+function signerRejects(): StatusReport {
+  const change = {
+    subject: 'signer',
+    id: 's',
+    status: 'rejected',
+    at: iso(T0),
+    position: 0,
+  } as const;
+  return { source: 'batch', changes: [change] };
+}
+
+const tracked = initialState({ documentId: 'd', signers: [{ id: 's', status: 'sent' }] });
+const adopted = initialState({ documentId: 'd' });
+
+function answered(state: DocumentState, status: DocumentStatus, nowMs: number): DocumentState {
+  const snapshot = { documentId: 'd', status, finalPdf: false, modified: iso(T0), signers: [] };
+  return withLookUp(state, { snapshot, policy }, nowMs);
+}
+
+describe('a document of which nothing ends yet', () => {
+  test('waits without a timer when it has no deadline', () => {
+    assert.deepEqual(nextStep(tracked, T0), { kind: 'wait', untilMs: undefined });
+  });
+
+  test('waits until its deadline, then expires', () => {
+    const state = initialState({ documentId: 'd', signers: [], deadline: iso(T0 + 5) });
+    assert.deepEqual(nextStep(state, T0), { kind: 'wait', untilMs: T0 + 5 });
+    assert.deepEqual(nextStep(state, T0 + 5), { kind: 'conclude', outcome: 'expired' });
+  });
+
+  test('asks the provider first when its starter knew no signers', () => {
+    assert.equal(nextStep(adopted, T0).kind, 'ask');
+    assert.equal(nextStep(answered(adopted, 'created', T0), T0).kind, 'wait');
+  });
+
+  test('is removed when the provider does not know it, if somebody but a callback vouched for it', () => {
+    const step = nextStep(withLookUp(tracked, unknown, T0), T0);
+    assert.deepEqual(step, { kind: 'conclude', outcome: 'removed' });
+    assert.equal(nextStep(withLookUp(adopted, unknown, T0), T0).kind, 'wait');
+  });
+});
+
+describe('an open question', () => {
+  test('of the final PDF is asked after two minutes, then ever more seldom', () => {
+    let state = withReport(tracked, documentSays('signed'), T0);
+    assert.deepEqual(nextStep(state, T0), { kind: 'wait', untilMs: T0 + 2 * MINUTE_MS });
+    assert.equal(nextStep(state, T0 + 2 * MINUTE_MS).kind, 'ask');
+    const pausesMs = [6, 12, 24].map((minutes) => minutes * MINUTE_MS);
+    let nowMs = T0 + 2 * MINUTE_MS;
+    for (const pauseMs of pausesMs) {
+      state = answered(state, 'signed', nowMs);
+      assert.deepEqual(nextStep(state, nowMs), { kind: 'wait', untilMs: nowMs + pauseMs });
+      nowMs += pauseMs;
+    }
+  });
+
+  test('of a rejecting signer is asked at once', () => {
+    assert.equal(nextStep(withReport(tracked, signerRejects(), T0), T0).kind, 'ask');
+  });
+
+  test('is closed by the answer', () => {
+    const state = answered(withReport(tracked, signerRejects(), T0), 'rejected', T0);
+    assert.deepEqual(nextStep(state, T0), { kind: 'conclude', outcome: 'rejected' });
+  });
+});
+
+describe('after a failure for good', () => {
+  const failure = { failureType: 'IntegrityFailed', message: 'not the same' };
+  const failed = withAttention(
+    withReport(tracked, documentSays('finalised'), T0),
+    CONCLUDE_TASK,
+    failure,
+  );
+
+  test('news alone does not try again', () => {
+    assert.deepEqual(nextStep({ ...failed, mustAsk: true }, T0), {
+      kind: 'wait',
+      untilMs: undefined,
+    });
+  });
+
+  test('retry does', () => {
+    assert.deepEqual(nextStep(withRetry(failed), T0), { kind: 'conclude', outcome: 'completed' });
+  });
+});
+
+describe('after the outcome', () => {
+  const ended: DocumentState = {
+    ...withReport(tracked, documentSays('rejected'), T0),
+    outcome: {
+      documentId: 'd',
+      kind: 'rejected',
+      status: 'rejected',
+      concludedAt: iso(T0),
+      signers: [],
+    },
+    lingerUntilMs: T0 + 1000,
+  };
+
+  test('it lingers, then finishes', () => {
+    assert.deepEqual(nextStep(ended, T0), { kind: 'wait', untilMs: T0 + 1000 });
+    assert.deepEqual(nextStep(ended, T0 + 1000), { kind: 'finish' });
+  });
+
+  test('it does not finish while an announcement is owed', () => {
+    const announcement = {
+      event: 'document.rejected',
+      documentId: 'd',
+      occurredAt: iso(T0),
+      status: 'rejected',
+      signers: [],
+    } as const;
+    const owing = { ...ended, owed: [{ channel: 'log', announcement }] } as const;
+    assert.deepEqual(nextStep(owing, T0 + 1000), { kind: 'wait', untilMs: undefined });
+  });
+
+  test('a contradiction is told once', () => {
+    const contradicted = withReport(ended, documentSays('finalised'), T0);
+    assert.equal(nextStep(contradicted, T0).kind, 'contradict');
+    const told = { ...contradicted, announced: ['document.contradicted'] };
+    assert.equal(nextStep(told, T0).kind, 'wait');
+  });
+});

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigurationError } from '../configuration/settings.js';
+import { readConfiguration } from '../worker/configuration.js';
+
+const KEY = { LEGALESIGN_API_KEY: 'user:key' };
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfiguration(environment);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('an API key is enough: everything else has a default', () => {
+  const configuration = readConfiguration(KEY);
+  assert.equal(configuration.provider.apiUrl, 'https://eu-api.legalesign.com/api/v1');
+  assert.equal(configuration.taskQueue, 'countersign');
+  assert.equal(configuration.archiveUrl, 'file:.countersign/archive');
+  assert.equal(configuration.lingerMs, 15 * 60_000);
+  assert.equal(configuration.retentionMs, 30 * 24 * 3_600_000);
+});
+
+test('an empty variable counts as not set', () => {
+  assert.equal(readConfiguration({ ...KEY, DOCUMENT_LINGER: ' ' }).lingerMs, 15 * 60_000);
+});
+
+test('every problem is told at once, each in a line of its own, without secrets', () => {
+  const problems = problemsOf({
+    LEGALESIGN_API_KEY: 'ak_secret',
+    LEGALESIGN_API_URL: 'ftp://user:secret@example.com',
+    ARCHIVE_URL: 's3://bucket',
+    DOCUMENT_LINGER: 'soon',
+    NOTIFY_WEBHOOK_URL: 'https://example.com/hook',
+    NOTIFY_WEBHOOK_SECRETS: 'secret',
+    NOTIFY_SMTP_URL: 'smtp://user:secret@example.com',
+    LOG_LEVEL: 'loud',
+  });
+  assert.equal(problems.length, 7);
+  assert.doesNotMatch(problems.join(), /secret\b(?!s)/);
+  for (const problem of problems) assert.doesNotMatch(problem, /\n/);
+});
+
+for (const [what, environment, problem] of [
+  ['no API key', {}, /LEGALESIGN_API_KEY is not set/],
+  ['an ak_ key without organisation', { LEGALESIGN_API_KEY: 'ak_1' }, /LEGALESIGN_ORGANISATION/],
+  ['a key of no kind', { LEGALESIGN_API_KEY: 'key' }, /neither user:key nor/],
+  [
+    'an unsigned HTTP channel',
+    { ...KEY, NOTIFY_WEBHOOK_URL: 'http://x/' },
+    /NOTIFY_WEBHOOK_SECRETS/,
+  ],
+  ['half an e-mail channel', { ...KEY, NOTIFY_EMAIL_TO: 'a@example.com' }, /needs all three/],
+] as const) {
+  test(`${what} is a problem`, () => {
+    const problems = problemsOf(environment);
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? '', problem);
+  });
+}
