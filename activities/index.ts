@@ -1,7 +1,7 @@
 /** Effects, put together for a worker. Every activity may run twice: each is idempotent. */
 import type { Client } from '@temporalio/client';
 import type { ProviderClient } from '../provider/provider-client.js';
-import type { Activities, OutcomePolicy } from '../workflows/contract.js';
+import type { Activities, ChannelName, OutcomePolicy } from '../workflows/contract.js';
 import { createAnnounce } from './announce.js';
 import type { Channel } from './announcements/channel.js';
 import { createArchiveDocument } from './archive-document.js';
@@ -24,6 +24,7 @@ export interface ActivitiesDependencies {
   readonly taskQueue: string;
   readonly provider: ProviderClient;
   readonly archive: Archive;
+  /** The log among them speaks where there is no other. */
   readonly channels: readonly Channel[];
   /** How long a document's workflow stays open after its outcome, in ms. */
   readonly lingerMs: number;
@@ -33,7 +34,7 @@ export interface ActivitiesDependencies {
 
 export function createActivities(dependencies: ActivitiesDependencies): Activities {
   const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
-  const policy: OutcomePolicy = { lingerMs, channels: channels.map(({ name }) => name) };
+  const policy: OutcomePolicy = { lingerMs, channels: announcedTo(channels) };
   const routes = createSignerRoutes(client, provider);
   return {
     lookUpDocument: createLookUpDocument({ provider, archive, policy }),
@@ -41,4 +42,11 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
   };
+}
+
+/** The log is the default, not an addition: every announcement is an activity, and has its price. */
+function announcedTo(channels: readonly Channel[]): ChannelName[] {
+  const names = channels.map(({ name }) => name);
+  const others = names.filter((name) => name !== 'log');
+  return others.length > 0 ? others : names;
 }

@@ -103,7 +103,7 @@ async function openParts(
     ARCHIVE_URL: pathToFileURL(archiveFolder).href,
   };
   const configuration = readWorkerConfiguration(environment);
-  const workflowBundle = await bundleWorkflows({ logger: SILENT });
+  const workflowBundle = await bundleWorkflows();
   const worker = await startWorker(configuration, { logger, address, options: { workflowBundle } });
   closers.push(() => worker.close());
   await openBareWorker(address, closers);

@@ -86,7 +86,7 @@ function noteResult(
 
 /** Hashes every archived PDF anew, from the disk. */
 export async function inspectArchive(
-  { archiveFolder, sandbox }: BenchStage,
+  { archiveFolder, sandbox }: Pick<BenchStage, 'archiveFolder' | 'sandbox'>,
   documentIds: readonly string[],
   failures: FailureTally,
 ): Promise<void> {
@@ -111,7 +111,7 @@ async function orProblem<Value>(reading: Promise<Value>): Promise<Value | string
 
 /** Every document announced as completed, once, and of nothing else. */
 export function inspectAnnouncements(
-  { receiver }: BenchStage,
+  { receiver }: Pick<BenchStage, 'receiver'>,
   documentIds: readonly string[],
   failures: FailureTally,
 ): void {

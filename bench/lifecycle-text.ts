@@ -7,7 +7,7 @@ type Row = readonly (string | number)[];
 /** The report of `lifecycle` for people: a few tables. */
 export function lifecycleText(result: LifecycleResult): string {
   const { settings, machine, failures, throughput, acknowledgement, actions } = result;
-  const { documents = 0, signers = 0, seed = 0 } = settings as Record<string, number | undefined>;
+  const { documents, signers, seed } = settings;
   const head = `lifecycle: ${documents} documents of ${signers} signers, seed ${seed}`;
   return [
     `${head}, Node ${machine.node}, ${machine.cores} cores`,

@@ -11,17 +11,8 @@ import { FailureTally } from './failure-tally.js';
 import { inspectAnnouncements, inspectArchive, inspectWorkflows } from './inspection.js';
 import { lifecycleText } from './lifecycle-text.js';
 import { acknowledgementOf, actionsOf, throughputOf } from './report.js';
-import type { LifecycleResult, Slice } from './report.js';
+import type { LifecycleResult, LifecycleSettings, Slice } from './report.js';
 import { signDocuments } from './signed-documents.js';
-
-/** What a run is told. */
-export interface LifecycleSettings {
-  readonly documents: number;
-  readonly signers: number;
-  readonly seed: number;
-  /** Into how many parts the documents are cut; after each comes a part of the bare side. */
-  readonly slices: number;
-}
 
 /** Long enough for the callbacks that trail, short enough to be waited for. */
 const LINGER_MS = 2_000;

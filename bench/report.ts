@@ -10,6 +10,15 @@ import { totalOf } from './temporal-actions.js';
 /** What is hoped for, per document with three signers. */
 export const ACTIONS_TARGET = 15;
 
+/** What a run is told. */
+export interface LifecycleSettings {
+  readonly documents: number;
+  readonly signers: number;
+  readonly seed: number;
+  /** Into how many parts the documents are cut; after each comes a part of the bare side. */
+  readonly slices: number;
+}
+
 /** One slice of both sides. */
 export interface Slice {
   readonly documents: number;
@@ -54,7 +63,10 @@ export interface ActionRow {
 /** The report of one run. */
 export interface LifecycleResult {
   readonly benchmark: 'lifecycle';
-  readonly settings: Readonly<Record<string, number>>;
+  readonly settings: LifecycleSettings & {
+    readonly lingerMs: number;
+    readonly batchIntervalMs: number;
+  };
   readonly machine: { readonly node: string; readonly cores: number };
   readonly failures: FailureCounts & {
     readonly total: number;

@@ -1,6 +1,6 @@
 /** One slice of our side: documents created, signed by everybody, and seen to close. */
 import PQueue from 'p-queue';
-import type { DocumentRequest } from '../client/create-document.js';
+import type { DocumentRequest } from '../client/index.js';
 import { shuffled } from '../sandbox/seeded-random.js';
 import type { Random } from '../sandbox/seeded-random.js';
 import { documentWorkflowId } from '../workflows/contract.js';

@@ -13,7 +13,7 @@ let workflowBundle: { code: string };
 
 before(async () => {
   Runtime.install({ logger: quiet });
-  workflowBundle = await bundleWorkflows({ logger: quiet });
+  workflowBundle = await bundleWorkflows();
 });
 
 describe("today's workflows replay what earlier ones recorded", () => {

@@ -159,3 +159,23 @@ test('a shared write that fails rejects those who shared it, and nobody after', 
   await assert.rejects(first, /broken/);
   assert.equal(await second, 2);
 });
+
+test('equal callbacks that arrive together share one write, and are answered after it', async () => {
+  const gate = createGate<StoreResult>();
+  const { intake, stored } = setUp(() => gate.promise);
+  const batch = batchOf(0);
+  const answers = Promise.all([intake(batch), intake(batch), intake(batch)]);
+  assert.equal(stored.length, 1);
+  gate.resolve('stored');
+  const results = (await answers).map(({ result }) => result);
+  assert.deepEqual(results, ['stored', 'duplicate', 'duplicate']);
+});
+
+test('equal callbacks that arrive together are all refused when their write fails', async () => {
+  const gate = createGate<StoreResult>();
+  const { intake } = setUp(() => gate.promise);
+  const batch = batchOf(0);
+  const answers = Promise.allSettled([intake(batch), intake(batch)]);
+  gate.reject(new UnavailableError(new Error('away')));
+  for (const { status } of await answers) assert.equal(status, 'rejected');
+});

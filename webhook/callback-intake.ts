@@ -49,18 +49,27 @@ const NOTHING = { changes: 0, unknownStatuses: 0, setAside: 0 } as const;
 /** An intake with its own memory of what it has acknowledged. */
 export function createCallbackIntake(options: CallbackIntakeOptions): CallbackIntake {
   const { inbox } = options;
+  const underWay = new Map<string, Promise<Acknowledgement>>();
   const acknowledged = new LRUCache<string, true>({ max: REMEMBERED_CALLBACKS });
   const shareWrite = createSharedWrites<StoreResult>();
 
-  /** The same bytes again are the same news: no write. Remembered only once it is durable. */
+  /**
+   * The same bytes again are the same news: no write of its own, but no answer either before the
+   * first one's write is durable. Remembered only then.
+   */
   async function once(
     bytes: Buffer,
     take: (digest: string) => Promise<Acknowledgement>,
   ): Promise<Acknowledgement> {
     const digest = createHash('sha256').update(bytes).digest('hex');
-    if (acknowledged.has(digest)) return { ...NOTHING, result: 'duplicate', digest };
-    const acknowledgement = await take(digest);
-    if (!['ignored', 'empty'].includes(acknowledgement.result)) acknowledged.set(digest, true);
+    const duplicate = { ...NOTHING, result: 'duplicate', digest } as const;
+    if (acknowledged.has(digest)) return duplicate;
+    const first = underWay.get(digest);
+    if (first) return isStored(await first) ? duplicate : first;
+    const taking = take(digest).finally(() => underWay.delete(digest));
+    underWay.set(digest, taking);
+    const acknowledgement = await taking;
+    if (isStored(acknowledgement)) acknowledged.set(digest, true);
     return acknowledgement;
   }
 
@@ -90,6 +99,10 @@ export function createCallbackIntake(options: CallbackIntakeOptions): CallbackIn
       }
     }
   };
+}
+
+function isStored({ result }: Acknowledgement): boolean {
+  return result !== 'ignored' && result !== 'empty';
 }
 
 async function takeBatch(

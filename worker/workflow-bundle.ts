@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { bundleWorkflowCode } from '@temporalio/worker';
-import type { BundleOptions, WorkerOptions } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
 
 /** `build/workflow-bundle.js`, when this file runs as `build/worker/workflow-bundle.js`. */
 const BUNDLE_PATH = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
@@ -20,10 +20,10 @@ export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workfl
 }
 
 /** Bundles the workflows once, for several workers of one process. */
-export async function bundleWorkflows(
-  options: Pick<BundleOptions, 'logger'> = {},
-): Promise<{ code: string }> {
-  return bundleWorkflowCode({ workflowsPath: workflowsPath(), ...options });
+export async function bundleWorkflows(): Promise<{ code: string }> {
+  // The bundler's sizes and module lists interest nobody.
+  const logger = new DefaultLogger('WARN');
+  return bundleWorkflowCode({ workflowsPath: workflowsPath(), logger });
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -48,7 +48,7 @@ export interface StageOptions {
 
 /** Sets everything up; `close()` takes it down in order. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  bundle ??= bundleWorkflows({ logger: silent });
+  bundle ??= bundleWorkflows();
   if (!hasRuntime) installRuntime(logger);
   hasRuntime = true;
   const server = await startTestServer();
@@ -120,12 +120,3 @@ function subscribe(sandbox: Sandbox, webhookUrl: string): void {
   const url = `${webhookUrl}/callbacks/legalesign`;
   for (const notify of ['all', 'signed', 'realtime'] as const) sandbox.subscribe({ url, notify });
 }
-
-const silent = {
-  log: () => undefined,
-  trace: () => undefined,
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
