@@ -28,6 +28,8 @@ const SIGNALS_AT_ONCE = 16;
 
 const SIGNAL_DEADLINE_MS = 10_000;
 
+const UNKNOWN_DOCUMENT = 'the provider does not know this document';
+
 interface Parcel {
   readonly documentId: string;
   readonly report: StatusReport;
@@ -39,6 +41,7 @@ interface Parcel {
 interface Undelivered {
   readonly index: number;
   readonly reason: string;
+  readonly isFinal?: boolean;
 }
 
 /** Routes changes to their documents and signals each document once, with its changes in order. */
@@ -111,7 +114,7 @@ async function lookUpHints(
         const report = { source: 'provider', changes: [], snapshot } as const;
         hinted.push({ documentId, report, changes: [], hints: [index] });
       } else {
-        unknownHints.push({ index, reason: 'the provider does not know this document' });
+        unknownHints.push({ index, reason: UNKNOWN_DOCUMENT, isFinal: true });
       }
     } catch (error) {
       signal.throwIfAborted();

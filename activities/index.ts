@@ -44,7 +44,7 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
   };
 }
 
-/** The log is the default, not an addition: every announcement is an activity, and has its price. */
+/** The log is the default, no addition: every announcement is an activity, and has its price. */
 function announcedTo(channels: readonly Channel[]): ChannelName[] {
   const names = channels.map(({ name }) => name);
   const others = names.filter((name) => name !== 'log');

@@ -1,4 +1,5 @@
 import type { ProviderClient } from '../provider/provider-client.js';
+import { groupSlugOf, resourceUri } from '../provider/resource-uri.js';
 import type { SignerSnapshot, TrackingTerms } from '../workflows/contract.js';
 import { trackDocument, TrackingFailedError } from './track-document.js';
 import type { Start } from './track-document.js';
@@ -35,12 +36,16 @@ export async function createDocument(
   terms: TrackingTerms,
 ): Promise<CreatedDocument> {
   if (!provider) throw new Error('createDocument needs the provider: set LEGALESIGN_API_KEY');
-  const { documentId } = await provider.createDocument(request);
+  const group = groupSlugOf(request.group) ?? request.group;
+  const { documentId } = await provider.createDocument({
+    ...request,
+    group: resourceUri('group', group),
+  });
   const signers = terms.signers ?? (await signersOf(provider, documentId));
   try {
     await trackDocument(start, documentId, {
       ...(request.tag === undefined ? {} : { tag: request.tag }),
-      group: slugOf(request.group),
+      group,
       ...terms,
       ...(signers ? { signers } : {}),
     });
@@ -61,8 +66,4 @@ async function signersOf(
     // The document is sent: whatever this failure is, the workflow meets it too, and shows it.
     return undefined;
   }
-}
-
-function slugOf(group: string): string {
-  return /\/group\/([^/]+)\/?$/.exec(group)?.[1] ?? group;
 }

@@ -7,6 +7,7 @@ import {
   waitForOutcomeUpdate,
 } from '../workflows/contract.js';
 import type { ProgressView, SigningOutcome } from '../workflows/contract.js';
+import { checkedId } from './track-document.js';
 
 export interface WaitOptions {
   /** Ends the waiting, not the document: the promise rejects with the signal's reason. */
@@ -26,7 +27,7 @@ export class NotTrackedError extends Error {
 
 /** Progress now, of an open document or of a closed one. */
 export async function followDocument(client: Client, documentId: string): Promise<ProgressView> {
-  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
   return tracked(documentId, () => handle.query(progressQuery));
 }
 
@@ -37,7 +38,7 @@ export async function waitForChange(
   afterRevision: number,
   options: WaitOptions = {},
 ): Promise<ProgressView> {
-  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
   for (;;) {
     const view = await waiting(client, options, () =>
       openOr(
@@ -56,7 +57,9 @@ export async function waitForOutcome(
   documentId: string,
   options: WaitOptions = {},
 ): Promise<SigningOutcome> {
-  const handle: WorkflowHandle = client.workflow.getHandle(documentWorkflowId(documentId));
+  const handle: WorkflowHandle = client.workflow.getHandle(
+    documentWorkflowId(checkedId(documentId)),
+  );
   for (;;) {
     const outcome = await waiting(client, options, () =>
       openOr<SigningOutcome | undefined>(

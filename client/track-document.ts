@@ -5,8 +5,8 @@ import {
 } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import {
+  canonicalId,
   documentWorkflowId,
-  ID_PATTERN,
   trackingRequestedSignal,
   WORKFLOW_TYPES,
 } from '../workflows/contract.js';
@@ -44,10 +44,11 @@ const START_DEADLINE_MS = 10_000;
  */
 export async function trackDocument(
   { client, taskQueue }: Start,
-  documentId: string,
+  id: string,
   terms: TrackingTerms,
 ): Promise<void> {
-  checkTerms(documentId, terms);
+  const documentId = checkedId(id);
+  checkTerms(terms);
   const call = <Result>(make: () => Promise<Result>): Promise<Result> =>
     client.withDeadline(Date.now() + START_DEADLINE_MS, make);
   try {
@@ -74,8 +75,14 @@ async function tellTerms(client: Client, documentId: string, terms: TrackingTerm
   }
 }
 
-function checkTerms(documentId: string, { deadline }: TrackingTerms): void {
-  if (!ID_PATTERN.test(documentId)) throw new RangeError(`not a document's ID: ${documentId}`);
+/** @throws RangeError for what cannot be a document's ID */
+export function checkedId(documentId: string): string {
+  const id = canonicalId(documentId);
+  if (id === undefined) throw new RangeError(`not a document's ID: ${documentId}`);
+  return id;
+}
+
+function checkTerms({ deadline }: TrackingTerms): void {
   if (deadline !== undefined && Number.isNaN(Date.parse(deadline))) {
     throw new RangeError(`the deadline is not an ISO 8601 time: ${deadline}`);
   }

@@ -1,4 +1,4 @@
-import { ID_PATTERN } from '../workflows/contract.js';
+import { canonicalId } from '../workflows/contract.js';
 
 /** What the provider's resource URIs name. */
 export type ResourceKind = 'document' | 'signer' | 'group';
@@ -19,8 +19,9 @@ const GROUP = /^(?:(?:https?:\/\/[^/?#\s]+)?\/api\/v1\/group\/)?([\w-]{1,255})\/
 /** Takes `/api/v1/<kind>/<id>/` apart; undefined for anything else, or an ID outside ID_PATTERN. */
 export function parseResourceUri(uri: string): Resource | undefined {
   const [, kind, id] = RESOURCE_URI.exec(uri.trim()) ?? [];
-  if (kind === undefined || id === undefined || !ID_PATTERN.test(id)) return undefined;
-  return { kind: kind.toLowerCase() as ResourceKind, id };
+  const canonical = canonicalId(id ?? '');
+  if (kind === undefined || canonical === undefined) return undefined;
+  return { kind: kind.toLowerCase() as ResourceKind, id: canonical };
 }
 
 /** The ID in a resource URI of the given kind; undefined where the URI names something else. */
@@ -49,5 +50,5 @@ export function tagOf(text: string | undefined): string | undefined {
 
 /** The ID of a resource of one kind, from its URI or its bare ID. */
 export function idOf(kind: ResourceKind, text: string | undefined): string | undefined {
-  return text !== undefined && ID_PATTERN.test(text) ? text : resourceId(kind, text);
+  return canonicalId(text ?? '') ?? resourceId(kind, text);
 }

@@ -12,7 +12,7 @@ import type {
   CallbackDeliveryResult,
   DeliverChangesResult,
 } from './contract.js';
-import { allOf, countOf, leftAfter, setAsideGroups } from './set-aside.js';
+import { allOf, countOf, leftAfter, pendingOf, setAsideGroups } from './set-aside.js';
 import type { Left } from './set-aside.js';
 
 const { deliverChanges } = proxyActivities<Activities>({
@@ -35,7 +35,7 @@ export async function callbackDelivery(
     if (delivery.isIncomplete) await delivery.attempt(true);
     for (const pauseMs of delivery.retryPausesMs) {
       if (!delivery.isIncomplete) break;
-      await sleep(pauseMs, { summary: `before asking again for ${delivery.leftCount} entries` });
+      await sleep(pauseMs, { summary: `before asking again for ${delivery.pendingCount} entries` });
       await delivery.attempt(true);
     }
   }
@@ -53,8 +53,8 @@ class CallbackDelivery {
     this.#left = allOf(input);
   }
 
-  get leftCount(): number {
-    return countOf(this.#left);
+  get pendingCount(): number {
+    return countOf(pendingOf(this.#left));
   }
 
   get retryPausesMs(): readonly number[] {
@@ -62,14 +62,13 @@ class CallbackDelivery {
   }
 
   get isIncomplete(): boolean {
-    return this.leftCount > 0;
+    return this.pendingCount > 0;
   }
 
   async attempt(askProvider: boolean): Promise<void> {
     if (!this.isIncomplete) return;
-    const given = this.#left;
-    const result = await this.#deliver(given, askProvider);
-    this.#left = leftAfter(given, result);
+    const result = await this.#deliver(pendingOf(this.#left), askProvider);
+    this.#left = leftAfter(this.#left, result);
     this.#retryPausesMs = result.retryPausesMs;
     this.#done = {
       delivered: this.#done.delivered + result.delivered,
@@ -81,7 +80,7 @@ class CallbackDelivery {
 
   #deliver(given: Left, askProvider: boolean): Promise<DeliverChangesResult> {
     const { source, changes, hints = [] } = this.#input;
-    const summary = `deliver ${this.leftCount} entries${askProvider ? ', asking the provider' : ''}`;
+    const summary = `deliver ${this.pendingCount} entries${askProvider ? ', asking the provider' : ''}`;
     return deliverChanges.executeWithOptions({ summary }, [
       {
         source: source === 'hint' ? 'provider' : source,

@@ -23,6 +23,14 @@ export const WORKFLOW_TYPES = {
 /** What a document's or signer's ID may look like: UUIDs, and nothing that means more in a path. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
+const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An ID in its one spelling, since a UUID means the same in capitals; undefined if it is none. */
+export function canonicalId(id: string): string | undefined {
+  if (!ID_PATTERN.test(id)) return undefined;
+  return UUID_PATTERN.test(id) ? id.toLowerCase() : id;
+}
+
 /** The Workflow ID of a document's `documentSigning`. */
 export function documentWorkflowId(documentId: string): string {
   return `document:${documentId}`;
@@ -330,8 +338,12 @@ export interface DeliverChangesResult {
   readonly closedDocuments: number;
   /** Left to try again: positions into the input's `changes`, and why. */
   readonly undeliveredChanges: readonly { readonly index: number; readonly reason: string }[];
-  /** Left to try again: positions into the input's `hints`, and why. */
-  readonly undeliveredHints: readonly { readonly index: number; readonly reason: string }[];
+  /** Left: positions into the input's `hints`, why, and whether trying again is of no use. */
+  readonly undeliveredHints: readonly {
+    readonly index: number;
+    readonly reason: string;
+    readonly isFinal?: boolean;
+  }[];
   /** The worker's setting: pauses before what is left is asked for again; then it is set aside. */
   readonly retryPausesMs: readonly number[];
 }

@@ -5,6 +5,8 @@ import type { CallbackDeliveryInput, DeliverChangesResult, SetAsideGroup } from 
 export interface LeftEntry {
   readonly index: number;
   readonly reason: string;
+  /** Trying again is of no use. */
+  readonly isFinal?: boolean;
 }
 
 export interface Left {
@@ -21,23 +23,34 @@ export function allOf({ changes, hints = [] }: CallbackDeliveryInput): Left {
   return { changes: changes.map(entry), hints: hints.map(entry) };
 }
 
-/** How many entries are left. */
+/** What is left and worth another try. */
+export function pendingOf({ changes, hints }: Left): Left {
+  const isPending = ({ isFinal }: LeftEntry): boolean => isFinal !== true;
+  return { changes: changes.filter(isPending), hints: hints.filter(isPending) };
+}
+
+/** How many entries there are. */
 export function countOf({ changes, hints }: Left): number {
   return changes.length + hints.length;
 }
 
-/** What a delivery left of what it was given. */
-export function leftAfter(given: Left, result: DeliverChangesResult): Left {
+/** What a delivery of what was pending left, and what was given up before. */
+export function leftAfter(before: Left, result: DeliverChangesResult): Left {
+  const given = pendingOf(before);
+  const isGivenUp = ({ isFinal }: LeftEntry): boolean => isFinal === true;
   return {
-    changes: pick(given.changes, result.undeliveredChanges),
-    hints: pick(given.hints, result.undeliveredHints),
+    changes: [
+      ...before.changes.filter(isGivenUp),
+      ...pick(given.changes, result.undeliveredChanges),
+    ],
+    hints: [...before.hints.filter(isGivenUp), ...pick(given.hints, result.undeliveredHints)],
   };
 }
 
 function pick(given: readonly LeftEntry[], undelivered: readonly LeftEntry[]): LeftEntry[] {
-  return undelivered.flatMap(({ index, reason }) => {
-    const entry = given[index];
-    return entry ? [{ index: entry.index, reason }] : [];
+  return undelivered.flatMap((left) => {
+    const entry = given[left.index];
+    return entry ? [{ ...left, index: entry.index }] : [];
   });
 }
 
