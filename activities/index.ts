@@ -5,6 +5,7 @@ import type { Activities, ChannelName, OutcomePolicy } from '../workflows/contra
 import { createAnnounce } from './announce.js';
 import type { Channel } from './announcements/channel.js';
 import { createArchiveDocument } from './archive-document.js';
+import { createArchiveFiles } from './archive-files.js';
 import type { Archive } from './archive/archive.js';
 import { createDeliverChanges } from './deliver-changes.js';
 import { createLookUpDocument } from './look-up-document.js';
@@ -36,9 +37,11 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
   const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
   const policy: OutcomePolicy = { lingerMs, channels: announcedTo(channels) };
   const routes = createSignerRoutes(client, provider);
+  const lookUpDocument = createLookUpDocument({ provider, archive, policy });
+  const archiveFiles = createArchiveFiles({ provider, archive });
   return {
-    lookUpDocument: createLookUpDocument({ provider, archive, policy }),
-    archiveDocument: createArchiveDocument({ provider, archive }),
+    lookUpDocument,
+    archiveDocument: createArchiveDocument({ lookUpDocument, archiveFiles }),
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
   };

@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createArchiveDocument } from '../activities/archive-document.js';
+import { createArchiveFiles } from '../activities/archive-files.js';
 import { createFileArchive } from '../activities/archive/file-archive.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import type { ArchiveReceipt } from '../workflows/contract.js';
@@ -55,7 +55,7 @@ async function archiveInto(
 ): Promise<ArchiveReceipt> {
   const apiUrl = `${stage.origin}/api/v1`;
   const provider = createProviderClient({ apiUrl, apiKey: 'a:b', timeoutMs: 5_000 });
-  const activity = createArchiveDocument({ provider, archive: createFileArchive(root) });
+  const activity = createArchiveFiles({ provider, archive: createFileArchive(root) });
   const { documentId, hash } = document;
   const workflow = { workflowId: `document:${documentId}`, firstExecutionRunId: 'run' };
   const input = { documentId, providerHash: hash, changes: [], workflow };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createArchiveDocument } from '../activities/archive-document.js';
+import { createArchiveFiles } from '../activities/archive-files.js';
 import { createFileArchive } from '../activities/archive/file-archive.js';
 import { createLookUpDocument, finalPdfDelayMs } from '../activities/look-up-document.js';
 import { createProviderClient } from '../provider/provider-client.js';
@@ -38,7 +38,7 @@ async function scene(t: TestContext, listener: RequestListener): Promise<Scene> 
     await rm(root, { recursive: true });
   });
   const lookUpDocument = createLookUpDocument({ provider, archive, policy });
-  const archiveDocument = createArchiveDocument({ provider, archive });
+  const archiveDocument = createArchiveFiles({ provider, archive });
   return {
     lookUp: (documentId, awaitFinalPdf = false, attempt = 1) =>
       new MockActivityEnvironment({ attempt }).run(lookUpDocument, { documentId, awaitFinalPdf }),

@@ -312,11 +312,16 @@ export interface LookUpDocumentResult {
 
 export interface ArchiveDocumentInput {
   readonly documentId: string;
-  /** SHA-256 that the provider names, lower-case hex. */
-  readonly providerHash: string;
-  readonly changes: readonly TimelineEntry[];
+  /** Goes into the receipt, with what the provider adds to it. */
+  readonly progress: SigningProgress;
   /** Goes into the receipt. */
   readonly workflow: ArchiveReceipt['workflow'];
+}
+
+export interface ArchiveDocumentResult {
+  readonly lookUp: LookUpDocumentResult;
+  /** Undefined: there was a receipt before (see `lookUp`), or the provider shows no final PDF. */
+  readonly receipt?: ArchiveReceipt;
 }
 
 export interface AnnounceInput {
@@ -352,8 +357,8 @@ export interface DeliverChangesResult {
 export interface Activities {
   /** Asks the provider for one document, with the reasons of rejecting signers; and the archive. */
   lookUpDocument(input: LookUpDocumentInput): Promise<LookUpDocumentResult>;
-  /** Downloads PDF and audit log, checks the hash, archives; returns the receipt. */
-  archiveDocument(input: ArchiveDocumentInput): Promise<ArchiveReceipt>;
+  /** Asks once more, downloads PDF and audit log, checks the hash, archives. */
+  archiveDocument(input: ArchiveDocumentInput): Promise<ArchiveDocumentResult>;
   /** Tells one channel of one event. */
   announce(input: AnnounceInput): Promise<void>;
   /** Routes signers to documents, then one signalWithStart per document. */

@@ -47,7 +47,7 @@ import {
 import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
 import { detailsOf, searchAttributeChanges, viewOf } from './document-view.js';
 import { CONCLUDE_TASK, nextStep } from './next-step.js';
-import { documentStatus, signerViews, timelineOf } from './progress.js';
+import { documentStatus, signerViews } from './progress.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
 
@@ -101,7 +101,7 @@ class DocumentSigning {
       const step = nextStep(this.#state, Date.now());
       switch (step.kind) {
         case 'ask':
-          await this.#attempt(() => this.#ask(step.reason, false));
+          await this.#attempt(() => this.#ask(step.reason));
           break;
         case 'conclude':
           await this.#attempt(() => this.#conclude(step.outcome));
@@ -170,48 +170,59 @@ class DocumentSigning {
     }
   }
 
-  async #ask(reason: string, awaitFinalPdf: boolean): Promise<void> {
+  async #ask(reason: string): Promise<void> {
     const { documentId } = this.#state;
     const lookUp = await lookUpDocument.executeWithOptions(
       { summary: `ask the provider: ${reason}` },
-      [{ documentId, awaitFinalPdf }],
+      [{ documentId, awaitFinalPdf: false }],
     );
     this.#state = withLookUp(this.#state, lookUp, Date.now());
   }
 
   async #conclude(kind: OutcomeKind): Promise<void> {
+    if (kind === 'completed') return this.#complete();
     if (this.#state.mustAsk || !isKnownFromProvider(this.#state, kind)) {
-      await this.#ask(`${kind}: the last word`, kind === 'completed');
-      // The answer may tell of another outcome: what to do follows from all that is known now.
-      const step = nextStep(this.#state, Date.now());
-      if (step.kind !== 'conclude' || step.outcome !== kind) return;
+      await this.#ask(`${kind}: the last word`);
+      if (!this.#stillConcludes(kind)) return;
     }
-    const receipt = this.#state.lookUp?.receipt;
-    if (receipt && receipt.workflow.firstExecutionRunId !== workflowInfo().firstExecutionRunId) {
-      this.#settle({ ...this.#outcome(kind), archive: receipt, alreadyArchived: true }, 0);
-      return;
-    }
-    const archive = kind === 'completed' ? await this.#archive() : undefined;
-    const { lingerMs = 0 } = this.#state.lookUp?.policy ?? {};
-    this.#settle({ ...this.#outcome(kind), ...(archive ? { archive } : {}) }, lingerMs);
+    this.#settle(this.#outcome(kind), this.#state.lookUp?.policy.lingerMs ?? 0);
     this.#announce(`document.${kind}`);
   }
 
-  async #archive(): Promise<ArchiveReceipt> {
-    const { documentId, lookUp, progress } = this.#state;
-    const providerHash = lookUp?.snapshot?.hash;
-    if (providerHash === undefined) {
+  /** The answer may tell of another outcome: what to do follows from all that is known now. */
+  #stillConcludes(kind: OutcomeKind): boolean {
+    const step = nextStep(this.#state, Date.now());
+    return step.kind === 'conclude' && step.outcome === kind;
+  }
+
+  async #complete(): Promise<void> {
+    const archived = this.#state.lookUp?.receipt ?? (await this.#archive());
+    if (!archived) {
+      if (!this.#stillConcludes('completed')) return;
       throw ApplicationFailure.nonRetryable(
-        'a callback says that the final PDF exists, but the provider does not show us the document',
+        'a callback says that the final PDF exists, but the provider does not show it to us',
         FAILURE_TYPES.requestRefused,
       );
     }
+    const outcome = { ...this.#outcome('completed'), archive: archived };
+    if (archived.workflow.firstExecutionRunId !== workflowInfo().firstExecutionRunId) {
+      this.#settle({ ...outcome, alreadyArchived: true }, 0);
+      return;
+    }
+    this.#settle(outcome, this.#state.lookUp?.policy.lingerMs ?? 0);
+    this.#announce('document.completed');
+  }
+
+  async #archive(): Promise<ArchiveReceipt | undefined> {
+    const { documentId, progress } = this.#state;
     const { workflowId, firstExecutionRunId } = workflowInfo();
-    const changes = timelineOf(documentId, progress);
     const workflow = { workflowId, firstExecutionRunId };
-    return archiveDocument.executeWithOptions({ summary: 'archive the PDF and its audit log' }, [
-      { documentId, providerHash, changes, workflow },
-    ]);
+    const { lookUp, receipt } = await archiveDocument.executeWithOptions(
+      { summary: 'archive the PDF and its audit log' },
+      [{ documentId, progress, workflow }],
+    );
+    this.#state = withLookUp(this.#state, lookUp, Date.now());
+    return receipt ?? lookUp.receipt;
   }
 
   #outcome(kind: OutcomeKind): SigningOutcome {
@@ -332,18 +343,9 @@ function isWorkflowCancelled(): boolean {
 /** The last answer already shows this outcome, in full: nobody needs to be asked again. */
 function isKnownFromProvider({ lookUp }: DocumentState, kind: OutcomeKind): boolean {
   if (!lookUp) return false;
-  const { snapshot, receipt } = lookUp;
-  if (receipt) return true;
-  switch (kind) {
-    case 'completed':
-      return snapshot?.finalPdf === true && snapshot.hash !== undefined;
-    case 'removed':
-      return !snapshot || snapshot.status === 'removed';
-    case 'rejected':
-      return snapshot?.status === 'rejected';
-    case 'expired':
-      return false;
-  }
+  const status = lookUp.snapshot?.status;
+  if (kind === 'removed') return status === undefined || status === 'removed';
+  return kind === 'rejected' && status === 'rejected';
 }
 
 function summaryOf(receipt: ArchiveReceipt): ArchivedSummary {

@@ -3,7 +3,7 @@
  * it kills itself right before the file operation of that number, counted from 1.
  */
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createArchiveDocument } from '../../activities/archive-document.js';
+import { createArchiveFiles } from '../../activities/archive-files.js';
 import { createFileArchive } from '../../activities/archive/file-archive.js';
 import { createProviderClient } from '../../provider/provider-client.js';
 import { beforeFileOperations } from './file-operations.js';
@@ -22,7 +22,7 @@ const provider = createProviderClient({
   apiKey: 'a:b',
   timeoutMs: 10_000,
 });
-const archiveDocument = createArchiveDocument({ provider, archive: createFileArchive(root) });
+const archiveDocument = createArchiveFiles({ provider, archive: createFileArchive(root) });
 const rssAtStart = process.memoryUsage.rss();
 let rssAtMost = rssAtStart;
 const sampling = setInterval(() => {

@@ -7,24 +7,28 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createArchiveDocument } from '../activities/archive-document.js';
-import type { ArchiveDocumentDependencies } from '../activities/archive-document.js';
+import { createArchiveFiles } from '../activities/archive-files.js';
+import type {
+  ArchiveFiles,
+  ArchiveFilesDependencies,
+  ArchiveFilesInput,
+} from '../activities/archive-files.js';
 import { createFileArchive } from '../activities/archive/file-archive.js';
 import { createProviderClient } from '../provider/provider-client.js';
-import type { Activities, ArchiveDocumentInput, ArchiveReceipt } from '../workflows/contract.js';
+import type { ArchiveReceipt } from '../workflows/contract.js';
 import { freshId, pdfBytes, startStage } from './support/provider-stage.js';
 import { signedDocument } from './support/signed-document.js';
 
 interface Scene {
   readonly root: string;
-  readonly activity: Activities['archiveDocument'];
-  readonly run: Activities['archiveDocument'];
+  readonly activity: ArchiveFiles;
+  readonly run: ArchiveFiles;
 }
 
 async function scene(
   t: TestContext,
   listener: RequestListener,
-  options: Partial<ArchiveDocumentDependencies> = {},
+  options: Partial<ArchiveFilesDependencies> = {},
 ): Promise<Scene> {
   const root = await mkdtemp(join(tmpdir(), 'countersign-activity-'));
   const stage = await startStage(listener);
@@ -35,7 +39,7 @@ async function scene(
     await stage.close();
     await rm(root, { recursive: true });
   });
-  const activity = createArchiveDocument({
+  const activity = createArchiveFiles({
     provider,
     archive: createFileArchive(root),
     ...options,
@@ -57,7 +61,7 @@ function isFailure(expected: Partial<ApplicationFailure>): (error: unknown) => b
   };
 }
 
-function inputOf(documentId: string, providerHash: string): ArchiveDocumentInput {
+function inputOf(documentId: string, providerHash: string): ArchiveFilesInput {
   const change = {
     subject: 'document',
     id: documentId,
