@@ -28,6 +28,9 @@ const SIGNALS_AT_ONCE = 16;
 
 const SIGNAL_DEADLINE_MS = 10_000;
 
+/** Three beats within the heartbeat time-out of a minute. */
+const HEARTBEAT_MS = 15_000;
+
 const UNKNOWN_DOCUMENT = 'the provider does not know this document';
 
 interface Parcel {
@@ -47,26 +50,52 @@ interface Undelivered {
 /** Routes changes to their documents and signals each document once, with its changes in order. */
 export function createDeliverChanges(delivery: Delivery): Activities['deliverChanges'] {
   return async (input) => {
-    const { cancellationSignal: signal } = Context.current();
-    const heartbeat = (phase: string) => (count: number) => {
-      Context.current().heartbeat({ phase, count });
+    const context = Context.current();
+    const { cancellationSignal: signal } = context;
+    let progress = { phase: 'visibility', count: 0 };
+    // By the clock: waiting for visibility, or for a turn at the provider, is no silence.
+    const beating = setInterval(() => {
+      context.heartbeat(progress);
+    }, HEARTBEAT_MS);
+    const report = (phase: string) => (count: number) => {
+      progress = { phase, count };
     };
-    const routing = await delivery.routes.route(signerIdsOf(input), {
-      askProvider: input.askProvider,
-      signal,
-      onProgress: heartbeat('signers asked for'),
-    });
-    const { parcels, unroutedChanges } = parcelsOf(input, routing);
-    const { hinted, unknownHints } = await lookUpHints(delivery.provider, input.hints, signal);
-    const sent = await sendAll(delivery, [...parcels, ...hinted], heartbeat('documents signalled'));
-    return {
-      delivered: sent.delivered,
-      documents: sent.documents,
-      closedDocuments: sent.closedDocuments,
-      undeliveredChanges: [...unroutedChanges, ...sent.undeliveredChanges],
-      undeliveredHints: [...unknownHints, ...sent.undeliveredHints],
-      retryPausesMs: delivery.retryPausesMs,
-    };
+    try {
+      return await deliverOnce(delivery, input, { signal, report });
+    } finally {
+      clearInterval(beating);
+    }
+  };
+}
+
+interface Run {
+  readonly signal: AbortSignal;
+  readonly report: (phase: string) => (count: number) => void;
+}
+
+async function deliverOnce(
+  delivery: Delivery,
+  input: DeliverChangesInput,
+  { signal, report }: Run,
+): Promise<DeliverChangesResult> {
+  const routing = await delivery.routes.route(signerIdsOf(input), {
+    askProvider: input.askProvider,
+    signal,
+    onProgress: report('signers asked for'),
+  });
+  const { parcels, unroutedChanges } = parcelsOf(input, routing);
+  const { hinted, unknownHints } = await lookUpHints(delivery.provider, input.hints, signal);
+  const sent = await sendAll(delivery, [...parcels, ...hinted], {
+    signal,
+    onProgress: report('documents signalled'),
+  });
+  return {
+    delivered: sent.delivered,
+    documents: sent.documents,
+    closedDocuments: sent.closedDocuments,
+    undeliveredChanges: [...unroutedChanges, ...sent.undeliveredChanges],
+    undeliveredHints: [...unknownHints, ...sent.undeliveredHints],
+    retryPausesMs: delivery.retryPausesMs,
   };
 }
 
@@ -127,7 +156,7 @@ async function lookUpHints(
 async function sendAll(
   delivery: Delivery,
   parcels: readonly Parcel[],
-  onProgress: (count: number) => void,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (count: number) => void },
 ): Promise<Omit<DeliverChangesResult, 'retryPausesMs'>> {
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   const result = { delivered: 0, documents: 0, closedDocuments: 0 };
@@ -135,6 +164,8 @@ async function sendAll(
   const undeliveredHints: Undelivered[] = [];
   let tried = 0;
   const sendOne = async (parcel: Parcel): Promise<void> => {
+    // Another attempt is under way, or the worker stops: this one has no more to say.
+    signal.throwIfAborted();
     try {
       const isOpen = await send(delivery, parcel);
       result.delivered += parcel.changes.length;

@@ -18,6 +18,9 @@ import { retryable, withFailures } from './failures.js';
 const FIRST_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 15 * 60_000;
 
+/** After as many attempts a rejection is told without its reason. */
+const REASON_ATTEMPTS = 5;
+
 /** What the activity works with. */
 export interface LookUpDocumentDependencies {
   readonly provider: Pick<ProviderClient, 'getDocument' | 'getRejection'>;
@@ -95,7 +98,11 @@ async function rejectionReason(
   try {
     return (await provider.getRejection(signerId, { signal }))?.reason;
   } catch (error) {
-    if (!(error instanceof ProviderError && error.kind === 'refused')) throw error;
+    const isWorthAnother =
+      error instanceof ProviderError &&
+      ['unavailable', 'throttled'].includes(error.kind) &&
+      Context.current().info.attempt < REASON_ATTEMPTS;
+    if (isWorthAnother || !(error instanceof ProviderError)) throw error;
     Context.current().log.warn('no reason of a rejection', { signerId, error: error.message });
     return undefined;
   }

@@ -1,7 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
+import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { ProviderClient } from '../provider/provider-client.js';
+import { ProviderError } from '../provider/provider-error.js';
 import { ID_PATTERN, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
 
 /** Which document a signer belongs to. The mapping never changes, so it is remembered. */
@@ -33,7 +35,10 @@ const REMEMBERED = 200_000;
 const IDS_PER_QUERY = 200;
 
 /** For all queries of one delivery together. */
-const VISIBILITY_DEADLINE_MS = 60_000;
+const VISIBILITY_DEADLINE_MS = 20_000;
+
+/** Where the provider throttles us without saying for how long. */
+const THROTTLED_PAUSE_MS = 30_000;
 
 /** The provider client has its own limit; this one only keeps its queue short. */
 const PROVIDER_CALLS = 8;
@@ -43,6 +48,7 @@ const UNKNOWN_TO_PROVIDER = 'the provider does not know this signer';
 
 export function createSignerRoutes(client: Client, provider: ProviderClient): SignerRoutes {
   const remembered = new LRUCache<string, string>({ max: REMEMBERED });
+  const unknown = new LRUCache<string, true>({ max: REMEMBERED });
   return {
     async route(signerIds, { askProvider, signal, onProgress }) {
       const documents = new Map<string, string>();
@@ -60,7 +66,7 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
       if (problem !== undefined) {
         // Asking the provider for thousands of signers that visibility knows would eat its quota.
         for (const id of unrouted.keys()) unrouted.set(id, problem);
-      } else if (askProvider) await ask(provider, unrouted, { signal, onProgress, found });
+      } else if (askProvider) await ask(provider, unrouted, { signal, onProgress, found, unknown });
       return { documents, unrouted };
     },
   };
@@ -105,29 +111,57 @@ async function lookInVisibility(
 
 interface Asking extends Omit<RouteOptions, 'askProvider'> {
   readonly found: Found;
+  /** Signers of whom the provider said before that it does not know them. */
+  readonly unknown: LRUCache<string, true>;
 }
 
 async function ask(
   provider: ProviderClient,
   unrouted: Map<string, string>,
-  { signal, onProgress, found }: Asking,
+  { signal, onProgress, found, unknown }: Asking,
 ): Promise<void> {
   const queue = new PQueue({ concurrency: PROVIDER_CALLS });
   let asked = 0;
   const askOne = async (id: string): Promise<void> => {
-    signal.throwIfAborted();
     try {
-      const signer = await provider.getSigner(id, { signal });
+      const signer = await askPatiently(provider, id, signal);
       if (!signer) {
         unrouted.set(id, UNKNOWN_TO_PROVIDER);
+        unknown.set(id, true);
       } else if (unrouted.delete(id)) {
         found(id, signer.documentId);
       }
     } catch (error) {
       signal.throwIfAborted();
-      unrouted.set(id, error instanceof Error ? error.message : String(error));
+      unrouted.set(id, reasonOf(error));
     }
     onProgress((asked += 1));
   };
-  await queue.addAll([...unrouted.keys()].map((id) => () => askOne(id)));
+  // Those that were unknown before come last: they must not use up the quota of the others.
+  const ids = [...unrouted.keys()].sort((a, b) => Number(unknown.has(a)) - Number(unknown.has(b)));
+  await queue.addAll(ids.map((id) => () => askOne(id)));
+}
+
+/** Being throttled is no answer: the activity has hours, the quota is back within a minute. */
+async function askPatiently(
+  provider: ProviderClient,
+  id: string,
+  signal: AbortSignal,
+): ReturnType<ProviderClient['getSigner']> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await provider.getSigner(id, { signal });
+    } catch (error) {
+      if (!(error instanceof ProviderError && error.kind === 'throttled')) throw error;
+      await delay(error.retryAfterMs ?? THROTTLED_PAUSE_MS, undefined, { signal });
+    }
+  }
+}
+
+/** Few reasons for many signers: nothing of the single signer, whose entry is shown beside it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ProviderError)) return 'the provider could not be asked';
+  const answered = error.status === undefined ? '' : `, answered ${error.status}`;
+  return `the provider could not be asked: ${error.kind}${answered}`;
 }

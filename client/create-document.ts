@@ -44,7 +44,7 @@ export async function createDocument(
   const signers = terms.signers ?? (await signersOf(provider, documentId));
   try {
     await trackDocument(start, documentId, {
-      ...(request.tag === undefined ? {} : { tag: request.tag }),
+      ...(request.tag ? { tag: request.tag } : {}),
       group,
       ...terms,
       ...(signers ? { signers } : {}),

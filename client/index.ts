@@ -45,7 +45,10 @@ export interface Countersign {
     afterRevision: number,
     options?: WaitOptions,
   ): Promise<ProgressView>;
-  /** Resolves once archived, rejected, removed or expired. @throws NotTrackedError */
+  /**
+   * Resolves once archived, rejected, removed or expired. Temporal takes ten such waits (and waits
+   * for a change) at a time on one document: share one where more wait. @throws NotTrackedError
+   */
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
   close(): Promise<void>;
 }

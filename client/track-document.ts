@@ -10,6 +10,7 @@ import {
   trackingRequestedSignal,
   WORKFLOW_TYPES,
 } from '../workflows/contract.js';
+import { tagOf } from '../provider/resource-uri.js';
 import type { TrackingTerms } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
 
@@ -45,10 +46,10 @@ const START_DEADLINE_MS = 10_000;
 export async function trackDocument(
   { client, taskQueue }: Start,
   id: string,
-  terms: TrackingTerms,
+  given: TrackingTerms,
 ): Promise<void> {
   const documentId = checkedId(id);
-  checkTerms(terms);
+  const terms = checkedTerms(given);
   const call = <Result>(make: () => Promise<Result>): Promise<Result> =>
     client.withDeadline(Date.now() + START_DEADLINE_MS, make);
   try {
@@ -82,8 +83,19 @@ export function checkedId(documentId: string): string {
   return id;
 }
 
-function checkTerms({ deadline }: TrackingTerms): void {
-  if (deadline !== undefined && Number.isNaN(Date.parse(deadline))) {
-    throw new RangeError(`the deadline is not an ISO 8601 time: ${deadline}`);
+/** With a zone: without one it would mean another time on another machine. */
+const ZONED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** @throws RangeError for a deadline or a tag that is none */
+function checkedTerms(terms: TrackingTerms): TrackingTerms {
+  const { deadline, tag } = terms;
+  if (tag !== undefined && tagOf(tag) === undefined) {
+    throw new RangeError(`not a tag as the provider takes it, such as lease-12: ${tag}`);
   }
+  if (deadline === undefined) return terms;
+  const time = ZONED_TIME.test(deadline) ? Date.parse(deadline) : NaN;
+  if (Number.isNaN(time)) {
+    throw new RangeError(`the deadline is no time such as 2030-01-31T12:00:00Z: ${deadline}`);
+  }
+  return { ...terms, deadline: new Date(time).toISOString() };
 }

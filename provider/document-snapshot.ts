@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import {
   documentStatusOf,
-  ID_PATTERN,
   signerStatusOf,
   type DocumentSnapshot,
   type SignerSnapshot,
 } from '../workflows/contract.js';
-import { resourceId } from './resource-uri.js';
+import { groupSlugOf, idOf, tagOf } from './resource-uri.js';
 
 /** Tolerates null, numbers and booleans; anything stranger counts as not said. */
 const text = z
@@ -39,15 +38,6 @@ const documentShape = z.object({
 
 type SignerFields = z.infer<typeof signerShape>;
 
-/** An ID said plainly, or in a resource URI, or not at all. */
-function idOf(
-  kind: 'document' | 'signer',
-  uuid: string | undefined,
-  uri: string | undefined,
-): string | undefined {
-  return uuid !== undefined && ID_PATTERN.test(uuid) ? uuid : resourceId(kind, uri);
-}
-
 /** The fields of `signers[]` have places, not names: URI first, status seventh, order eighth. */
 function fieldsOf(signer: unknown): SignerFields | undefined {
   const named: unknown = Array.isArray(signer)
@@ -66,15 +56,15 @@ function parseOrder(order: string | undefined): number | undefined {
 
 function signerSnapshot(signer: unknown): SignerSnapshot | undefined {
   const fields = fieldsOf(signer);
-  const id = idOf('signer', fields?.uuid, fields?.resource_uri);
+  const id = idOf('signer', fields?.uuid) ?? idOf('signer', fields?.resource_uri);
   if (fields?.status === undefined || id === undefined) return undefined;
   const order = parseOrder(fields.order);
-  const role = fields.role?.toLowerCase();
+  const role = parseRole(fields.role);
   return {
     id,
     status: signerStatusOf(fields.status),
     ...(order !== undefined && { order }),
-    ...(role !== undefined && role !== '' && { role }),
+    ...(role !== undefined && { role }),
   };
 }
 
@@ -100,10 +90,9 @@ function parseHash(hash: string | undefined): string | undefined {
   return hash !== undefined && /^[0-9a-f]{64}$/i.test(hash) ? hash.toLowerCase() : undefined;
 }
 
-/** A group is told by its URI, in some answers by its bare slug. */
-function parseGroup(group: string | undefined): string | undefined {
-  if (group === undefined || ID_PATTERN.test(group)) return group;
-  return resourceId('group', group);
+/** A word for a role. Anything else may be about a person, and is not kept. */
+function parseRole(role: string | undefined): string | undefined {
+  return role !== undefined && /^[a-z]{1,20}$/i.test(role) ? role.toLowerCase() : undefined;
 }
 
 /**
@@ -114,12 +103,13 @@ function parseGroup(group: string | undefined): string | undefined {
 export function documentSnapshot(json: unknown, askedId?: string): DocumentSnapshot | undefined {
   const fields = documentShape.safeParse(json).data;
   if (fields?.status === undefined || fields.status === '') return undefined;
-  const toldId = idOf('document', fields.uuid, fields.resource_uri);
-  const documentId = askedId ?? toldId;
+  const toldId = idOf('document', fields.uuid) ?? idOf('document', fields.resource_uri);
+  const documentId = idOf('document', askedId) ?? toldId;
   if (documentId === undefined) return undefined;
-  if (toldId !== undefined && toldId.toLowerCase() !== documentId.toLowerCase()) return undefined;
+  if (toldId !== undefined && toldId !== documentId) return undefined;
   const hash = parseHash(fields.hash_value);
-  const group = parseGroup(fields.group);
+  const group = groupSlugOf(fields.group);
+  const tag = tagOf(fields.tag);
   const signers = fields.signer_objects.length > 0 ? fields.signer_objects : fields.signers;
   return {
     documentId,
@@ -128,7 +118,7 @@ export function documentSnapshot(json: unknown, askedId?: string): DocumentSnaps
     modified: parseTimestamp(fields.modified),
     ...(hash !== undefined && { hash }),
     ...(group !== undefined && { group }),
-    ...(fields.tag !== undefined && fields.tag !== '' && { tag: fields.tag }),
+    ...(tag !== undefined && { tag }),
     signers: signers.map(signerSnapshot).filter((signer) => signer !== undefined),
   };
 }

@@ -110,6 +110,18 @@ describe('a batch', () => {
     assert.equal(found.get(SEARCH_ATTRIBUTES.entriesSetAside), 2);
   });
 
+  test('of many signers of whom the provider tells nothing ends, with few reasons', async () => {
+    stage.sandbox.changeFaults({ failApi: 1 });
+    const answer = await post(Array.from({ length: 300 }, () => signerEntry(randomUUID(), '40')));
+    const { setAside } = await answer.delivery();
+    stage.sandbox.changeFaults({ failApi: 0 });
+    assert.deepEqual(
+      setAside.map(({ reason, count }) => [reason, count]),
+      [['the provider could not be asked: unavailable, answered 500', 300]],
+    );
+    assert.equal(setAside[0]?.indexes?.length, 300);
+  });
+
   test('older than the limit is held: shown, not delivered', async () => {
     const { id, signers } = stage.sandbox.createDocument({ signers: 1 });
     await stage.countersign.trackDocument(id);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdReusePolicy } from '@temporalio/common';
 import type { DocumentRequest } from '../client/index.js';
 import {
@@ -294,6 +295,19 @@ describe('a receiver that refuses', () => {
     await stage.client.workflow.getHandle(documentWorkflowId(documentId)).signal(retrySignal);
     await ended(documentId);
     assert.equal(messagesOf(documentId).length, 2);
+  });
+});
+
+describe('a signal sent by hand without its content', () => {
+  test('is ignored, and the document goes on', async () => {
+    const documentId = await create(1);
+    const handle = stage.client.workflow.getHandle(documentWorkflowId(documentId));
+    await handle.signal('statusChanged');
+    await handle.signal('statusChanged', { changes: 'all of them' });
+    await handle.signal('trackingRequested');
+    await assert.rejects(handle.executeUpdate('waitForChange'), WorkflowUpdateFailedError);
+    await stage.sandbox.completeDocument(documentId);
+    assert.equal((await ended(documentId)).kind, 'completed');
   });
 });
 

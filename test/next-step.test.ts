@@ -7,6 +7,7 @@ import {
   withLookUp,
   withReport,
   withRetry,
+  withTerms,
   type DocumentState,
 } from '../workflows/document-state.js';
 import { CONCLUDE_TASK, nextStep } from '../workflows/next-step.js';
@@ -55,13 +56,49 @@ describe('a document of which nothing ends yet', () => {
 
   test('asks the provider first when its starter knew no signers', () => {
     assert.equal(nextStep(adopted, T0).kind, 'ask');
-    assert.equal(nextStep(answered(adopted, 'created', T0), T0).kind, 'wait');
+    const asked = { ...adopted, mustAsk: false };
+    assert.equal(nextStep(answered(asked, 'created', T0), T0).kind, 'wait');
   });
 
-  test('is removed when the provider does not know it, if somebody but a callback vouched for it', () => {
-    const step = nextStep(withLookUp(tracked, unknown, T0), T0);
-    assert.deepEqual(step, { kind: 'conclude', outcome: 'removed' });
-    assert.equal(nextStep(withLookUp(adopted, unknown, T0), T0).kind, 'wait');
+  test('does not expire once everybody has signed: the final PDF is waited for', () => {
+    const state = initialState({ documentId: 'd', signers: [], deadline: iso(T0 + 5) });
+    const signed = withReport(state, documentSays('signed'), T0);
+    assert.deepEqual(nextStep(signed, T0 + 5), { kind: 'wait', untilMs: T0 + 2 * MINUTE_MS });
+  });
+
+  test('keeps its deadline when it is told another that is no time', () => {
+    const state = initialState({ documentId: 'd', signers: [], deadline: iso(T0 + 5) });
+    assert.equal(withTerms(state, { deadline: 'next friday' }).deadline, iso(T0 + 5));
+  });
+});
+
+describe('a document that the provider does not know', () => {
+  const once = withLookUp(tracked, unknown, T0);
+  const againMs = T0 + 6 * MINUTE_MS;
+
+  test('is asked for again before anything is concluded', () => {
+    assert.deepEqual(nextStep(once, T0), { kind: 'wait', untilMs: againMs });
+    assert.equal(nextStep(once, againMs).kind, 'ask');
+  });
+
+  test('is not removed because it was asked for twice in a moment', () => {
+    assert.equal(nextStep(withLookUp(once, unknown, T0 + 1000), T0 + 1000).kind, 'wait');
+  });
+
+  test('is removed when it still is unknown minutes later', () => {
+    const twice = withLookUp(once, unknown, againMs);
+    assert.deepEqual(nextStep(twice, againMs), { kind: 'conclude', outcome: 'removed' });
+  });
+
+  test('is not removed when only callbacks spoke of it', () => {
+    const twice = withLookUp(withLookUp(adopted, unknown, T0), unknown, againMs);
+    assert.notEqual(nextStep({ ...twice, mustAsk: false }, againMs).kind, 'conclude');
+  });
+
+  test('is open again as soon as somebody has seen it there', () => {
+    const lagged = withLookUp({ ...adopted, mustAsk: false }, unknown, T0);
+    const told = withTerms(lagged, { signers: [{ id: 's', status: 'sent' }] });
+    assert.deepEqual(nextStep(told, againMs), { kind: 'wait', untilMs: undefined });
   });
 });
 

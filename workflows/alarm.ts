@@ -15,7 +15,8 @@ export class Alarm {
 
   /** @param dueMs milliseconds since the epoch; undefined: no alarm */
   set(dueMs: number | undefined): void {
-    if (dueMs === this.#dueMs) return;
+    // One that has rung for a time that is due again (a clock stepped back) rings again.
+    if (dueMs === this.#dueMs && !this.#hasRung) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#dueMs = dueMs;

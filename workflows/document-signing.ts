@@ -6,6 +6,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  log,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -33,6 +34,8 @@ import type {
   DocumentSigningInput,
   OutcomeKind,
   SigningOutcome,
+  StatusReport,
+  TrackingTerms,
 } from './contract.js';
 import {
   initialState,
@@ -46,7 +49,7 @@ import {
 } from './document-state.js';
 import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
 import { detailsOf, searchAttributeChanges, viewOf } from './document-view.js';
-import { CONCLUDE_TASK, nextStep } from './next-step.js';
+import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
@@ -119,14 +122,16 @@ class DocumentSigning {
   }
 
   #receiveMessages(): void {
-    setHandler(statusChangedSignal, (report) => {
-      this.#take(withReport(this.#state, report, Date.now()));
+    setHandler(statusChangedSignal, (report: Partial<StatusReport> | undefined) => {
+      if (isReport(report)) this.#take(withReport(this.#state, report, Date.now()));
+      else this.#ignore('statusChanged');
     });
     setHandler(noticeReceivedSignal, () => {
       this.#take({ ...this.#state, mustAsk: !this.#state.outcome });
     });
-    setHandler(trackingRequestedSignal, (terms) => {
-      this.#take(withTerms(this.#state, terms));
+    setHandler(trackingRequestedSignal, (terms: TrackingTerms | undefined) => {
+      if (terms) this.#take(withTerms(this.#state, terms));
+      else this.#ignore('trackingRequested');
     });
     setHandler(retrySignal, () => {
       this.#take(withRetry(this.#state));
@@ -138,10 +143,19 @@ class DocumentSigning {
       await condition(() => this.#isLeaving || this.#state.outcome !== undefined);
       return this.#state.outcome;
     });
-    setHandler(waitForChangeUpdate, async ({ afterRevision }) => {
-      await condition(() => this.#isLeaving || this.#state.revision > afterRevision);
-      return viewOf(this.#state);
-    });
+    setHandler(
+      waitForChangeUpdate,
+      async ({ afterRevision }) => {
+        await condition(() => this.#isLeaving || this.#state.revision > afterRevision);
+        return viewOf(this.#state);
+      },
+      { validator: requireRevision },
+    );
+  }
+
+  /** Sent by hand, it may carry anything; a throwing handler would block the document for ever. */
+  #ignore(signal: string): void {
+    log.warn(`a ${signal} signal without its content was ignored`);
   }
 
   /** Handlers are synchronous: what they were told is in the state before anything else runs. */
@@ -172,6 +186,8 @@ class DocumentSigning {
 
   async #ask(reason: string): Promise<void> {
     const { documentId } = this.#state;
+    // Before the question, so that a notice that comes meanwhile asks once more.
+    this.#state = { ...this.#state, mustAsk: false };
     const lookUp = await lookUpDocument.executeWithOptions(
       { summary: `ask the provider: ${reason}` },
       [{ documentId, awaitFinalPdf: false }],
@@ -340,11 +356,19 @@ function isWorkflowCancelled(): boolean {
   return CancellationScope.current().consideredCancelled;
 }
 
+function requireRevision(after: { readonly afterRevision?: unknown } | undefined): void {
+  if (typeof after?.afterRevision === 'number') return;
+  throw ApplicationFailure.nonRetryable('waitForChange takes { afterRevision: number }');
+}
+
+function isReport(report: Partial<StatusReport> | undefined): report is StatusReport {
+  return Array.isArray(report?.changes);
+}
+
 /** The last answer already shows this outcome, in full: nobody needs to be asked again. */
-function isKnownFromProvider({ lookUp }: DocumentState, kind: OutcomeKind): boolean {
-  if (!lookUp) return false;
-  const status = lookUp.snapshot?.status;
-  if (kind === 'removed') return status === undefined || status === 'removed';
+function isKnownFromProvider(state: DocumentState, kind: OutcomeKind): boolean {
+  const status = state.lookUp?.snapshot?.status;
+  if (kind === 'removed') return status === 'removed' || isGone(state);
   return kind === 'rejected' && status === 'rejected';
 }
 
@@ -360,10 +384,8 @@ function attentionOf(error: unknown): Attention | undefined {
     return { failureType: cause.type ?? 'Failure', message: cause.message };
   }
   if (cause instanceof TimeoutFailure) {
-    return {
-      failureType: 'TimedOut',
-      message: `still failing after all attempts: ${cause.message}`,
-    };
+    const last = cause.cause?.message ?? cause.message;
+    return { failureType: 'TimedOut', message: `still failing after all attempts: ${last}` };
   }
   return undefined;
 }

@@ -26,7 +26,7 @@ export interface DocumentState {
   readonly revision: number;
   /** A notice, an operator or the lack of any knowledge says: ask the provider now. */
   readonly mustAsk: boolean;
-  /** Somebody other than a callback vouches for the document: it was tracked or once found. */
+  /** Somebody has seen the document at the provider: its starter its signers, or we ourselves. */
   readonly isVouchedFor: boolean;
   readonly question?: AskedQuestion;
   /** The provider's and the archive's last answer. */
@@ -41,7 +41,7 @@ export interface DocumentState {
 }
 
 export interface AskedQuestion {
-  readonly kind: OpenQuestion;
+  readonly kind: OpenQuestion | 'unknownToProvider';
   readonly sinceMs: number;
   /** How often the provider was asked and the question stayed open. */
   readonly asked: number;
@@ -71,9 +71,10 @@ export function initialState(input: DocumentSigningInput): DocumentState {
 
 /** What a starter asked for is added; what it leaves out stays. */
 export function withTerms(state: DocumentState, terms: TrackingTerms): DocumentState {
-  const { group = state.group, tag = state.tag, deadline = state.deadline } = terms;
+  const { group = state.group, tag = state.tag } = terms;
+  const deadline = isTime(terms.deadline) ? terms.deadline : state.deadline;
   const known: DocumentState = {
-    ...state,
+    ...(terms.signers === undefined ? state : withoutAbsence(state)),
     revision: state.revision + 1,
     isVouchedFor: state.isVouchedFor || terms.signers !== undefined,
     ...(group === undefined ? {} : { group }),
@@ -97,9 +98,26 @@ function report(snapshot: NonNullable<StatusReport['snapshot']>): StatusReport {
   return { source: 'provider', changes: [], snapshot };
 }
 
+function isTime(text: string | undefined): text is string {
+  return text !== undefined && !Number.isNaN(Date.parse(text));
+}
+
+/** Somebody has seen the document at the provider: an earlier "unknown" was a lag. */
+function withoutAbsence(state: DocumentState): DocumentState {
+  const { lookUp, question, ...rest } = state;
+  if (!lookUp || lookUp.snapshot) return state;
+  return question?.kind === 'unknownToProvider' || !question ? rest : { ...rest, question };
+}
+
 /** News arrived. */
-export function withReport(state: DocumentState, news: StatusReport, nowMs: number): DocumentState {
+export function withReport(
+  before: DocumentState,
+  news: StatusReport,
+  nowMs: number,
+): DocumentState {
   const { snapshot } = news;
+  const isSeen = snapshot !== undefined && news.source !== 'realtime';
+  const state = isSeen ? withoutAbsence(before) : before;
   const group = state.group ?? snapshot?.group;
   const tag = state.tag ?? snapshot?.tag;
   return withQuestion(
@@ -107,7 +125,7 @@ export function withReport(state: DocumentState, news: StatusReport, nowMs: numb
       ...state,
       revision: state.revision + 1,
       progress: applyReport(state.progress, news),
-      isVouchedFor: state.isVouchedFor || (snapshot !== undefined && news.source !== 'realtime'),
+      isVouchedFor: state.isVouchedFor || isSeen,
       ...(group === undefined ? {} : { group }),
       ...(tag === undefined ? {} : { tag }),
     },
@@ -125,16 +143,18 @@ export function withLookUp(
   const answered: DocumentState = {
     ...state,
     lookUp,
-    mustAsk: false,
     ...(question
       ? { question: { ...question, asked: question.asked + 1, lastAskedMs: nowMs } }
       : {}),
   };
-  return lookUp.snapshot ? withReport(answered, report(lookUp.snapshot), nowMs) : answered;
+  return lookUp.snapshot
+    ? withReport(answered, report(lookUp.snapshot), nowMs)
+    : withQuestion(answered, nowMs);
 }
 
 function withQuestion(state: DocumentState, nowMs: number): DocumentState {
-  const kind = openQuestion(state.progress);
+  const isAbsent = state.lookUp !== undefined && !state.lookUp.snapshot;
+  const kind = openQuestion(state.progress) ?? (isAbsent ? 'unknownToProvider' : undefined);
   if (kind === state.question?.kind) return state;
   const { question: _closed, ...rest } = state;
   return kind === undefined ? rest : { ...rest, question: { kind, sinceMs: nowMs, asked: 0 } };

@@ -22,6 +22,13 @@ const FINAL_PDF_GRACE_MS = 2 * MINUTE_MS;
 const ASK_AGAIN_MS = 6 * MINUTE_MS;
 const ASK_AGAIN_MAX_MS = 12 * 60 * MINUTE_MS;
 
+/** After which a question is first asked. */
+const FIRST_ASK_MS: Readonly<Record<AskedQuestion['kind'], number>> = {
+  signedWithoutFinalPdf: FINAL_PDF_GRACE_MS,
+  signerRejected: 0,
+  unknownToProvider: ASK_AGAIN_MS,
+};
+
 /** The task whose failure holds up everything but the announcements. */
 export const CONCLUDE_TASK = 'conclude';
 
@@ -34,6 +41,7 @@ export function nextStep(state: DocumentState, nowMs: number): Step {
 
 function stepAfterOutcome(state: DocumentState, outcome: SigningOutcome, nowMs: number): Step {
   const reason = contradictionOf(state.progress, outcome.kind);
+  if (outcome.alreadyArchived) return { kind: 'finish' };
   if (reason !== undefined && !state.announced.includes('document.contradicted')) {
     return { kind: 'contradict', reason };
   }
@@ -51,24 +59,30 @@ function stepTowardsOutcome(state: DocumentState, nowMs: number): Step {
 
   const askMs = state.question ? askDueMs(state.question) : Infinity;
   if (askMs <= nowMs) return { kind: 'ask', reason: questionText(state) };
-  const deadlineMs = state.deadline === undefined ? Infinity : Date.parse(state.deadline);
+  const deadlineMs = deadlineOf(state);
   if (deadlineMs <= nowMs) return { kind: 'conclude', outcome: 'expired' };
   const untilMs = Math.min(askMs, deadlineMs);
   return { kind: 'wait', untilMs: Number.isFinite(untilMs) ? untilMs : undefined };
 }
 
+/** Everybody has signed: it is the provider's turn, and no deadline throws the contract away. */
+function deadlineOf({ deadline, question }: DocumentState): number {
+  if (deadline === undefined || question?.kind === 'signedWithoutFinalPdf') return Infinity;
+  return Date.parse(deadline);
+}
+
 /**
- * The provider does not know it (any more). A document that only callbacks spoke of may be one that
- * our key cannot see: that proves nothing.
+ * The provider does not know it (any more), and still did not some time later: once may be a lag,
+ * or a fault on the way. A document of which only callbacks spoke may be one our key cannot see:
+ * that proves nothing.
  */
-function isGone(state: DocumentState): boolean {
-  return state.lookUp !== undefined && !state.lookUp.snapshot && state.isVouchedFor;
+export function isGone({ question, isVouchedFor }: DocumentState): boolean {
+  if (!isVouchedFor || question?.kind !== 'unknownToProvider') return false;
+  return (question.lastAskedMs ?? 0) - question.sinceMs >= ASK_AGAIN_MS;
 }
 
 function askDueMs(question: AskedQuestion): number {
-  if (question.lastAskedMs === undefined) {
-    return question.sinceMs + (question.kind === 'signedWithoutFinalPdf' ? FINAL_PDF_GRACE_MS : 0);
-  }
+  if (question.lastAskedMs === undefined) return question.sinceMs + FIRST_ASK_MS[question.kind];
   const pauseMs = ASK_AGAIN_MS * 2 ** (question.asked - 1);
   return question.lastAskedMs + Math.min(pauseMs, ASK_AGAIN_MAX_MS);
 }
@@ -79,6 +93,8 @@ function questionText(state: DocumentState): string {
       return 'everybody signed: is there a final PDF?';
     case 'signerRejected':
       return 'a signer rejected: what became of the document?';
+    case 'unknownToProvider':
+      return 'is it still unknown?';
     case undefined:
       return '';
   }

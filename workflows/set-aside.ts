@@ -16,6 +16,7 @@ export interface Left {
 
 /** Shown per reason; a result must stay far below a payload's 2 MB whatever the callback's size. */
 const EXAMPLES_SHOWN = 20;
+const REASONS_SHOWN = 20;
 
 /** Everything that the callback carries. */
 export function allOf({ changes, hints = [] }: CallbackDeliveryInput): Left {
@@ -89,9 +90,11 @@ interface ShownEntry {
 function grouped(entries: readonly ShownEntry[]): Map<string, ShownEntry[]> {
   const groups = new Map<string, ShownEntry[]>();
   for (const entry of entries) {
-    const group = groups.get(entry.reason);
+    const reason =
+      groups.has(entry.reason) || groups.size < REASONS_SHOWN ? entry.reason : 'other reasons';
+    const group = groups.get(reason);
     if (group) group.push(entry);
-    else groups.set(entry.reason, [entry]);
+    else groups.set(reason, [entry]);
   }
   return groups;
 }
