@@ -9,22 +9,25 @@ import type { Sandbox } from '../sandbox/index.js';
 import { startWebhook } from '../webhook/main.js';
 import { installRuntime, startWorker } from '../worker/main.js';
 import { bundleWorkflows } from '../worker/workflow-bundle.js';
-import { documentWorkflowId } from '../workflows/contract.js';
-import { readParts } from './configuration.js';
+import { Closers } from './closers.js';
+import { ConfigurationError, readParts } from './configuration.js';
 import type {
   AllInOneConfiguration,
   DevelopmentServerSettings,
   PartsConfiguration,
   SandboxSettings,
 } from './configuration.js';
+import { portProblems } from './port-problems.js';
+import type { WantedPort } from './port-problems.js';
 import { findTemporalServer } from './temporal-binary.js';
-import { startTemporalServer } from './temporal-server.js';
+import { startTemporalServer, TEMPORAL_PORT_VARIABLES } from './temporal-server.js';
+import { workflowLink } from './workflow-link.js';
 
 /** Everything, running. */
 export interface AllInOne {
-  readonly temporalAddress: string;
+  /** How to reach Temporal. */
+  readonly temporal: TemporalAccess;
   readonly temporalUiUrl: string | undefined;
-  readonly namespace: string;
   readonly webhookUrl: string;
   readonly sandbox: Sandbox | undefined;
   readonly parts: PartsConfiguration;
@@ -34,6 +37,15 @@ export interface AllInOne {
   close(): Promise<void>;
 }
 
+/** Where Temporal is, and with what one gets in. */
+export interface TemporalAccess {
+  readonly namespace: string;
+  readonly connectionOptions: AllInOneConfiguration['temporal']['connectionOptions'] & {
+    readonly address: string;
+  };
+}
+
+/** Who hears of the start, and what gives it up. */
 export interface Surroundings {
   readonly logger: Logger;
   readonly onProgress: (line: string) => void;
@@ -41,50 +53,66 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-type Closer = () => Promise<void>;
-
-/** Starts all parts, each as early as what it needs is there. On failure none is left running. */
+/**
+ * Starts all parts, each as early as what it needs is there. On failure none is left running.
+ * @throws ConfigurationError names every port that cannot be had, before anything is started
+ */
 export async function startAllInOne(
   configuration: AllInOneConfiguration,
   surroundings: Surroundings,
 ): Promise<AllInOne> {
-  const closers: Closer[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const closers = new Closers();
   try {
-    return { ...(await startParts(configuration, surroundings, closers)), close };
+    const problems = await portProblems(wantedPorts(configuration));
+    if (problems.length > 0) throw new ConfigurationError(problems);
+    const parts = await startParts(configuration, surroundings, closers);
+    return { ...parts, close: () => closers.close() };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
+}
+
+function wantedPorts({
+  developmentServer: server,
+  sandbox,
+  webhook,
+}: AllInOneConfiguration): WantedPort[] {
+  const { port, uiPort } = TEMPORAL_PORT_VARIABLES;
+  const host = '127.0.0.1';
+  return [
+    ...(server ? [{ host, port: server.port, variable: port }] : []),
+    ...(server ? [{ host, port: server.uiPort, variable: uiPort }] : []),
+    ...(sandbox ? [{ ...sandbox, variable: 'SANDBOX_PORT' }] : []),
+    { ...webhook, variable: 'WEBHOOK_PORT' },
+  ];
 }
 
 async function startParts(
   configuration: AllInOneConfiguration,
   { logger, onProgress, signal }: Surroundings,
-  closers: Closer[],
+  closers: Closers,
 ): Promise<Omit<AllInOne, 'close'>> {
   let breakWith: (reason: string) => void = () => undefined;
   const broken = new Promise<string>((resolve) => {
     breakWith = resolve;
   });
-  // Everything but the sandbox's keys is known before anything starts: so problems cost no time.
   const { sandbox: sandboxSettings, developmentServer } = configuration;
-  if (!sandboxSettings) readParts(undefined);
-  const bundling = bundleWorkflows({ logger: SILENT });
+  const bundling = bundleWorkflows();
   // Awaited below; a failure before that must not count as unhandled.
   bundling.catch(() => undefined);
 
   const server = developmentServer
     ? await startServer(developmentServer, { onProgress, signal, onExit: breakWith }, closers)
     : undefined;
-  const { namespace = 'default', connectionOptions } = configuration.temporal;
-  const temporalAddress = server?.address ?? connectionOptions.address ?? '';
+  const temporal = accessTo(configuration, server?.address);
+  const { namespace, connectionOptions } = temporal;
+  const { address } = connectionOptions;
   const temporalUiUrl = server?.uiUrl ?? configuration.temporalUiUrl;
   const sandbox = sandboxSettings
     ? await openSandbox(sandboxSettings, workflowLink(temporalUiUrl, namespace), logger)
     : undefined;
+  const closeSandbox = closers.push(async () => sandbox?.close());
   const parts = readParts(
     sandbox &&
       sandboxSettings && {
@@ -96,39 +124,29 @@ async function startParts(
   installRuntime(logger, parts.worker.metricsAddress);
   const options = { workflowBundle: await bundling };
   signal.throwIfAborted();
-  const worker = await startWorker(parts.worker, { logger, address: temporalAddress, options });
+  const worker = await startWorker(parts.worker, { logger, address, options });
   closers.push(() => worker.close());
   worker.ended.catch((error: unknown) => {
     breakWith(`the worker broke: ${String(error)}`);
   });
-  const connection = await Connection.connect({ ...connectionOptions, address: temporalAddress });
+  const connection = await Connection.connect(connectionOptions);
+  closers.push(() => connection.close());
   const client = new Client({ connection, namespace });
   const webhook = await startWebhook(parts.webhook, { client, logger });
-  closers.push(() => webhook.close().finally(() => connection.close()));
-  if (sandbox) {
-    closers.push(() => sandbox.close());
-    await subscribe(parts, webhook.url);
-  }
-  return {
-    temporalAddress,
-    temporalUiUrl,
-    namespace,
-    webhookUrl: webhook.url,
-    sandbox,
-    parts,
-    broken,
-  };
+  closers.push(() => webhook.close());
+  if (sandbox) await subscribe(parts, webhook.url);
+  // Once all stand, it goes first: it calls the webhook, and keeps what it could not deliver.
+  closers.push(closeSandbox);
+  return { temporal, temporalUiUrl, webhookUrl: webhook.url, sandbox, parts, broken };
 }
 
-/** Bundling tells sizes and module lists that nobody asked for. */
-const SILENT = {
-  log: () => undefined,
-  trace: () => undefined,
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
+function accessTo(
+  { temporal: { namespace = 'default', connectionOptions } }: AllInOneConfiguration,
+  ownAddress: string | undefined,
+): TemporalAccess {
+  const address = ownAddress ?? connectionOptions.address ?? '';
+  return { namespace, connectionOptions: { ...connectionOptions, address } };
+}
 
 interface ServerSurroundings {
   readonly onProgress: (line: string) => void;
@@ -139,11 +157,14 @@ interface ServerSurroundings {
 async function startServer(
   settings: DevelopmentServerSettings,
   surroundings: ServerSurroundings,
-  closers: Closer[],
+  closers: Closers,
 ): Promise<{ address: string; uiUrl?: string }> {
-  const { configuredPath, cacheDirectory, ...rest } = settings;
+  const { configuredPath, cacheDirectory, namespace, ...rest } = settings;
   const binary = await findTemporalServer({ configuredPath, cacheDirectory, ...surroundings });
-  const server = await startTemporalServer({ ...rest, binary, ...surroundings });
+  const server = await startTemporalServer({
+    ...{ ...rest, binary, ...surroundings },
+    ...(namespace !== undefined && { namespace }),
+  });
   closers.push(() => server.stop());
   return server;
 }
@@ -162,16 +183,6 @@ async function openSandbox(
   await mkdir(dirname(certificateFile), { recursive: true });
   await writeFile(certificateFile, sandbox.certificatePem);
   return sandbox;
-}
-
-/** The address of a document's workflow in the Temporal UI. */
-export function workflowLink(
-  uiUrl: string | undefined,
-  namespace: string,
-): ((documentId: string) => string) | undefined {
-  if (uiUrl === undefined) return undefined;
-  return (documentId) =>
-    `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(documentWorkflowId(documentId))}`;
 }
 
 /** All three formats, as a customer of the provider would register them. */

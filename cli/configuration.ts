@@ -1,7 +1,8 @@
 /** What `npm start` is told by the environment, and what it tells its parts in turn. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { ConfigurationError, Settings } from '../configuration/settings.js';
+import { ConfigurationError, LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { readConfiguration as readWorkerConfiguration } from '../worker/configuration.js';
 import type { WorkerConfiguration } from '../worker/configuration.js';
@@ -19,6 +20,8 @@ export interface DevelopmentServerSettings {
   readonly logFile: string;
   readonly port: number;
   readonly uiPort: number;
+  /** Beside `default`, which is always there. */
+  readonly namespace: string | undefined;
 }
 
 export interface SandboxSettings {
@@ -36,43 +39,91 @@ export interface AllInOneConfiguration {
   readonly sandbox: SandboxSettings | undefined;
   readonly showsDemo: boolean;
   readonly temporal: ReturnType<typeof loadClientConnectConfig>;
-  /** Of the Temporal UI, where it is known. */
+  /** Of the Temporal UI, where it is known; without a slash at the end. */
   readonly temporalUiUrl: string | undefined;
+  /** Where the webhook is going to listen. */
+  readonly webhook: { readonly host: string; readonly port: number };
+  readonly logLevel: string;
 }
 
 /** The credentials that the sandbox accepts, as any: it holds nothing that is worth protecting. */
-const SANDBOX_KEY = 'sandbox:sandbox';
+const SANDBOX_SETTINGS = {
+  LEGALESIGN_API_KEY: 'sandbox:sandbox',
+  LEGALESIGN_ORGANISATION: '',
+  LEGALESIGN_HMAC_SECRETS: '',
+};
 
-/** @throws ConfigurationError with every problem at once */
+/** In place of an address and a certificate that the sandbox has not made yet. */
+const SANDBOX_TO_BE = {
+  ...SANDBOX_SETTINGS,
+  LEGALESIGN_API_URL: '',
+  LEGALESIGN_CERTIFICATES: '',
+  LEGALESIGN_HMAC_SECRETS: 'stands-in-for-the-certificate',
+};
+
+/**
+ * Reads everything, that of worker and webhook too, before anything is started.
+ * @throws ConfigurationError with every problem at once
+ */
 export function readConfiguration(environment: Environment = process.env): AllInOneConfiguration {
   const settings = new Settings(environment);
   const data = resolve(settings.text('COUNTERSIGN_DATA') ?? '.countersign');
   const temporal = readTemporal(settings);
   const hasServer = temporal.connectionOptions.address !== undefined;
-  const configuration: AllInOneConfiguration = {
-    developmentServer: hasServer ? undefined : readDevelopmentServer(settings, data),
-    sandbox:
-      settings.text('LEGALESIGN_API_KEY') === undefined ? readSandbox(settings, data) : undefined,
+  const hasKey = settings.text('LEGALESIGN_API_KEY') !== undefined;
+  const configuration = {
+    developmentServer: hasServer
+      ? undefined
+      : readDevelopmentServer(settings, data, temporal.namespace),
+    sandbox: hasKey ? undefined : readSandbox(settings, data),
     showsDemo: settings.oneOf('COUNTERSIGN_DEMO', ['on', 'off'], 'on') === 'on',
     temporal,
-    temporalUiUrl: settings.url('TEMPORAL_UI_URL'),
+    temporalUiUrl: settings.url('TEMPORAL_UI_URL')?.replace(/\/+$/, ''),
+    logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
-  settings.check();
-  return configuration;
+  const problems = new Set<string>();
+  attempt(() => {
+    settings.check();
+  }, problems);
+  const told = hasKey ? environment : { ...environment, ...SANDBOX_TO_BE };
+  const parts = attempt(() => readBoth(told), problems);
+  if (!parts || problems.size > 0) throw new ConfigurationError([...problems]);
+  return { ...configuration, webhook: parts.webhook };
 }
 
 function readTemporal(settings: Settings): ReturnType<typeof loadClientConnectConfig> {
+  const file = settings.text('TEMPORAL_CONFIG_FILE');
+  // The SDK takes a file that is missing for an empty one.
+  if (file !== undefined && !existsSync(file)) {
+    settings.problem(`TEMPORAL_CONFIG_FILE names a file that is not there: ${file}`);
+  }
   try {
-    return loadClientConnectConfig();
+    const config = loadClientConnectConfig();
+    const { address, apiKey, tls } = config.connectionOptions;
+    if (address === undefined && (apiKey !== undefined || Boolean(tls))) {
+      settings.problem(
+        'an API key or TLS for Temporal, but no address: set TEMPORAL_ADDRESS too, ' +
+          'or neither, for a development server',
+      );
+    }
+    return config;
   } catch (error) {
-    settings.problem(
-      `Temporal's profile: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    settings.problem(`Temporal's profile: ${inOneLine(error)}`);
     return { connectionOptions: {} };
   }
 }
 
-function readDevelopmentServer(settings: Settings, data: string): DevelopmentServerSettings {
+/** The TOML parser draws the place that it dislikes, over several lines. */
+function inOneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+function readDevelopmentServer(
+  settings: Settings,
+  data: string,
+  namespace: string | undefined,
+): DevelopmentServerSettings {
   return {
     configuredPath: settings.text('COUNTERSIGN_TEMPORAL_CLI'),
     cacheDirectory: join(data, 'cache'),
@@ -80,6 +131,7 @@ function readDevelopmentServer(settings: Settings, data: string): DevelopmentSer
     logFile: join(data, 'temporal.log'),
     port: settings.port(TEMPORAL_PORT_VARIABLES.port, 7233),
     uiPort: settings.port(TEMPORAL_PORT_VARIABLES.uiPort, 8233),
+    namespace,
   };
 }
 
@@ -107,19 +159,19 @@ export function readParts(
   sandbox: { readonly apiUrl: string; readonly certificateFile: string } | undefined,
   environment: Environment = process.env,
 ): PartsConfiguration {
-  const told = sandbox
-    ? {
-        ...environment,
-        LEGALESIGN_API_URL: sandbox.apiUrl,
-        LEGALESIGN_API_KEY: SANDBOX_KEY,
-        LEGALESIGN_ORGANISATION: '',
-        LEGALESIGN_CERTIFICATES: sandbox.certificateFile,
-        LEGALESIGN_HMAC_SECRETS: '',
-      }
-    : environment;
+  if (!sandbox) return readBoth(environment);
+  return readBoth({
+    ...environment,
+    ...SANDBOX_SETTINGS,
+    LEGALESIGN_API_URL: sandbox.apiUrl,
+    LEGALESIGN_CERTIFICATES: sandbox.certificateFile,
+  });
+}
+
+function readBoth(environment: Environment): PartsConfiguration {
   const problems = new Set<string>();
-  const worker = attempt(() => readWorkerConfiguration(told), problems);
-  const webhook = attempt(() => readWebhookConfiguration(told), problems);
+  const worker = attempt(() => readWorkerConfiguration(environment), problems);
+  const webhook = attempt(() => readWebhookConfiguration(environment), problems);
   if (!worker || !webhook) throw new ConfigurationError([...problems]);
   return { worker, webhook };
 }

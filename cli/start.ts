@@ -7,7 +7,6 @@ import type { AllInOne } from './all-in-one.js';
 import { ConfigurationError, readConfiguration } from './configuration.js';
 import type { AllInOneConfiguration } from './configuration.js';
 import { runDemo } from './demo.js';
-import { portProblem } from './port-problem.js';
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -16,7 +15,7 @@ const print = (line: string): void => {
 async function main(stopping: AbortController): Promise<void> {
   const startedMs = Date.now();
   const configuration = readConfiguration();
-  const logger = pino({ level: process.env['LOG_LEVEL'] ?? 'info' }, logStream());
+  const logger = pino({ level: configuration.logLevel }, logStream());
   const { signal } = stopping;
   const onProgress = (line: string): void => {
     print(`       ${line}`);
@@ -40,7 +39,8 @@ async function main(stopping: AbortController): Promise<void> {
 
 function logStream(): pretty.PrettyStream {
   return pretty({
-    ignore: 'pid,hostname',
+    // The rest of an announcement stands in the receipt, and below; here it would fill the screen.
+    ignore: 'pid,hostname,event,signers,archive',
     translateTime: 'HH:MM:ss',
     singleLine: true,
     sync: true,
@@ -48,26 +48,27 @@ function logStream(): pretty.PrettyStream {
 }
 
 function printParts(allInOne: AllInOne, elapsedMs: number): void {
-  const { sandbox, parts, temporalAddress, temporalUiUrl } = allInOne;
-  const callbacks = `${allInOne.webhookUrl}/callbacks/legalesign`;
-  const rows: [string, string][] = [
-    ['Temporal', temporalAddress],
-    ...(temporalUiUrl === undefined ? [] : [['Temporal UI', temporalUiUrl] as [string, string]]),
-    ['worker', `task queue ${parts.worker.taskQueue}, archive ${parts.worker.archiveUrl}`],
-    [
-      'webhook',
-      `${callbacks}   (metrics and health: ${allInOne.webhookUrl}/metrics, /health/ready)`,
-    ],
-    sandbox
-      ? ['sandbox', `${sandbox.url}   create a document there and sign it`]
-      : ['provider', parts.worker.provider.apiUrl ?? ''],
+  const { sandbox, parts, temporal, temporalUiUrl, webhookUrl } = allInOne;
+  const callbacks = `${webhookUrl}/callbacks/legalesign`;
+  const { taskQueue, archiveUrl, provider } = parts.worker;
+  const { address } = temporal.connectionOptions;
+  const rows: (readonly [string, string | undefined, string])[] = [
+    ['Sandbox', sandbox?.url, 'create a document and sign it'],
+    ['Provider', sandbox ? undefined : provider.apiUrl, ''],
+    ['Temporal UI', temporalUiUrl, 'every document and every callback'],
+    ['Callbacks', callbacks, sandbox ? '' : 'register it with the provider'],
+    ['Health', `${webhookUrl}/health/ready`, 'and /metrics'],
+    ['Archive', archiveUrl, ''],
+    ['Temporal', address, `namespace ${temporal.namespace}, task queue ${taskQueue}`],
   ];
-  print(`ready in ${(elapsedMs / 1000).toFixed(1)} s`);
-  for (const [name, where] of rows) print(`  ${name.padEnd(12)} ${where}`);
+  print(`\nready in ${(elapsedMs / 1000).toFixed(1)} s\n`);
+  for (const [name, where, note] of rows) {
+    if (where !== undefined) print(`  ${name.padEnd(13)}${where.padEnd(24)}  ${note}`.trimEnd());
+  }
   print(
     sandbox
-      ? '  next         open the sandbox; set LEGALESIGN_API_KEY to use the real provider; Ctrl-C ends'
-      : `  next         register ${callbacks} (as the provider reaches it) for callbacks; Ctrl-C ends`,
+      ? '\n  Ctrl-C ends everything. LEGALESIGN_API_KEY takes the real provider for the sandbox.'
+      : '\n  Ctrl-C ends everything.',
   );
 }
 
@@ -79,8 +80,7 @@ async function demonstrate(
   if (!showsDemo || !allInOne.sandbox) return;
   print('');
   try {
-    const { taskQueue } = allInOne.parts.worker;
-    printOutcome(await runDemo(allInOne, taskQueue, { print, signal }));
+    printOutcome(await runDemo(allInOne, { print, signal }));
   } catch (error) {
     if (signal.aborted) return;
     print(`demo   failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -88,13 +88,14 @@ async function demonstrate(
 }
 
 function printOutcome({ documentId, kind, archive }: SigningOutcome): void {
-  print(`demo   ${kind}`);
+  print(`\ndemo   ${kind}, archived and announced:`);
   for (const { name, bytes, sha256 } of archive?.files ?? []) {
-    print(`       archived ${documentId}/${name} (${bytes} bytes, SHA-256 ${sha256})`);
+    print(`       ${documentId}/${name}`);
+    print(`         ${bytes} bytes, SHA-256 ${sha256}`);
   }
   if (archive)
-    print(`       the hash that the provider names is the same: ${archive.providerHash}`);
-  print('       announced; see the log line above. The workflow lingers for what trails.');
+    print(`       the provider names for the document ${archive.providerHash}: the same`);
+  print('       Its workflow stays open a while for callbacks that trail.');
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {
@@ -107,17 +108,22 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  const problem = portProblem(error) ?? (error instanceof Error ? error.message : String(error));
-  const lines = error instanceof ConfigurationError ? error.problems : [problem];
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = error instanceof ConfigurationError ? error.problems : [message];
   for (const line of lines) process.stderr.write(`${line}\n`);
   process.exitCode = 1;
 }
 
-/** The first signal ends everything in order; a second one at once. */
+/** `npm` hands on the Ctrl-C that a terminal sends to both: what comes this soon is the same. */
+const SAME_SIGNAL_MS = 1000;
+
+/** The first signal ends everything in order; a later one at once. */
 function stopOnSignals(stopping: AbortController): void {
+  let firstMs: number | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (stopping.signal.aborted) process.exit(1);
+      firstMs ??= Date.now();
+      if (Date.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
       stopping.abort();
     });
   }
@@ -126,7 +132,9 @@ function stopOnSignals(stopping: AbortController): void {
 const stopping = new AbortController();
 stopOnSignals(stopping);
 await main(stopping).catch((error: unknown) => {
-  if (!stopping.signal.aborted) fail(error);
+  // A start that was given up on request is no failure; what goes wrong while stopping is.
+  if (error === stopping.signal.reason) print('stopped before everything had started');
+  else fail(error);
 });
 // Signal handlers and idle timers of libraries must not keep an ended process alive.
 process.exit();

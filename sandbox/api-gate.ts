@@ -1,10 +1,13 @@
 /** What stands before every call of the REST interface: credentials, throttling, faults. */
 import type { Middleware } from 'koa';
+import { LRUCache } from 'lru-cache';
 import type { FaultPanel } from './faults.js';
 import { Refusal } from './refusal.js';
 import type { Random } from './seeded-random.js';
 
 const MINUTE_MS = 60_000;
+/** Any well-formed key is one: without a bound, made-up keys would pile up. */
+const KEYS_MAX = 10_000;
 
 interface Headers {
   readonly authorization?: string | undefined;
@@ -15,7 +18,7 @@ interface Headers {
  * The key that a request carries: `user:key`, or `ak_…` with an organisation; undefined without.
  * @param headers the request's, in lower case
  */
-export function credentialOf(headers: Headers): string | undefined {
+function credentialOf(headers: Headers): string | undefined {
   const authorization = headers.authorization ?? '';
   const older = /^ApiKey ([^\s:]+:\S+)$/.exec(authorization)?.[1];
   const newer = /^Bearer (ak_\S+)$/.exec(authorization)?.[1];
@@ -42,7 +45,7 @@ function throttled(retryAfterSeconds?: number): Refusal {
 
 /** Refuses calls beyond so many within any minute (429), per key. */
 export function limitCalls(callsPerMinute: number): Middleware {
-  const calls = new Map<string, number[]>();
+  const calls = new LRUCache<string, number[]>({ max: KEYS_MAX, ttl: MINUTE_MS });
   return async (context, next) => {
     const credential = credentialOf(context.req.headers) ?? '';
     const now = Date.now();

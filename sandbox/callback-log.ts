@@ -3,7 +3,7 @@ import type { SignedRequest } from './callback-signing.js';
 import type { NotifyKind } from './records.js';
 
 /** What became of a callback. */
-export type CallbackState = 'waiting' | 'answered' | 'failed' | 'dropped';
+type CallbackState = 'waiting' | 'answered' | 'failed' | 'dropped';
 
 /** One callback as sent, or as dropped by a fault. */
 export interface CallbackRecord {

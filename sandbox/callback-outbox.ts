@@ -12,7 +12,7 @@ import { realtimeDocument, realtimeRecipient } from './realtime-resources.js';
 import { batchEntry, notice } from './resources.js';
 
 /** How callbacks are signed and written. */
-export interface SigningTerms {
+interface SigningTerms {
   readonly privateKey: KeyObject;
   readonly hmacSecret: string | undefined;
   /** Notices in the older form, without `json_signed`. */

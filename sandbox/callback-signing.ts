@@ -41,13 +41,13 @@ export interface RealtimeEvent {
 }
 
 /** How a batch's form is written. */
-export interface BatchEncoding {
+interface BatchEncoding {
   /** Leave the `+` of base64 as it is, as a careless sender would: a form decoder reads a space. */
   readonly plusUnescaped?: boolean;
 }
 
 /** What a realtime event is signed with. */
-export interface RealtimeKeys {
+interface RealtimeKeys {
   /** Without it, no `X-Signed-Sha256`. */
   readonly privateKey?: KeyObject;
   /** Without it, no `X-Hmac-Sha256`. */
@@ -70,29 +70,21 @@ function form(fields: Readonly<Record<string, string>>): Buffer {
 }
 
 /** Base64 of the RSA PKCS#1 v1.5 signature with SHA-1 over the UTF-8 bytes of `text`. */
-export function rsaSha1(text: string, privateKey: KeyObject): string {
+function rsaSha1(text: string, privateKey: KeyObject): string {
   return sign('RSA-SHA1', Buffer.from(text), privateKey).toString('base64');
-}
-
-/** A batch whose `data` is exactly the given text: for batches that are odd on purpose. */
-export function signedBatchText(
-  data: string,
-  privateKey: KeyObject,
-  { plusUnescaped = false }: BatchEncoding = {},
-): SignedRequest {
-  const signature = formField('signed', rsaSha1(data, privateKey));
-  const signed = plusUnescaped ? signature.replaceAll('%2B', '+') : signature;
-  const body = Buffer.from(`${formField('data', data)}&${signed}`);
-  return { headers: { 'Content-Type': FORM }, body };
 }
 
 /** A batch of changes: form fields `data` (JSON text) and `signed`. */
 export function signedBatch(
   entries: readonly BatchEntry[],
   privateKey: KeyObject,
-  encoding: BatchEncoding = {},
+  { plusUnescaped = false }: BatchEncoding = {},
 ): SignedRequest {
-  return signedBatchText(JSON.stringify(entries), privateKey, encoding);
+  const data = JSON.stringify(entries);
+  const signature = formField('signed', rsaSha1(data, privateKey));
+  const signed = plusUnescaped ? signature.replaceAll('%2B', '+') : signature;
+  const body = Buffer.from(`${formField('data', data)}&${signed}`);
+  return { headers: { 'Content-Type': FORM }, body };
 }
 
 /** A notice in the older form: plain fields that nothing vouches for. */

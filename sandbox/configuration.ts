@@ -1,12 +1,22 @@
+import { formatDuration } from '../configuration/duration.js';
 import { Settings, type Environment } from '../configuration/settings.js';
+import { SANDBOX_DEFAULTS } from './defaults.js';
 import type { SandboxOptions } from './index.js';
 
 /** A port that is neither the webhook's nor Temporal's. */
 const DEFAULT_PORT = 3001;
 
+/** The options that `SANDBOX_…` tell; what has a default is always there. */
+export type SandboxSettings = SandboxOptions & {
+  readonly host: string;
+  readonly port: number;
+  readonly batchIntervalMs: number;
+};
+
 /** A duration, or a bare `0` for none, in ms. */
-function durationOrNoneMs(settings: Settings, name: string, otherwise: string): number {
-  return settings.text(name) === '0' ? 0 : settings.durationMs(name, otherwise);
+function durationOrNoneMs(settings: Settings, name: string, otherwiseMs: number): number {
+  if (settings.text(name) === '0') return 0;
+  return settings.durationMs(name, formatDuration(otherwiseMs));
 }
 
 function isOn(settings: Settings, name: string): boolean {
@@ -30,21 +40,27 @@ function optional(settings: Settings): SandboxOptions {
   };
 }
 
+/** Reads `SANDBOX_…`, whoever starts the sandbox; problems are left to the caller's `check()`. */
+export function readSandboxSettings(settings: Settings): SandboxSettings {
+  const { host, batchIntervalMs, finalPdfDelayMs, seed } = SANDBOX_DEFAULTS;
+  return {
+    host: settings.text('SANDBOX_HOST') ?? host,
+    port: settings.port('SANDBOX_PORT', DEFAULT_PORT),
+    batchIntervalMs: durationOrNoneMs(settings, 'SANDBOX_BATCH_INTERVAL', batchIntervalMs),
+    finalPdfDelayMs: durationOrNoneMs(settings, 'SANDBOX_FINAL_PDF_DELAY', finalPdfDelayMs),
+    unsignedNotices: isOn(settings, 'SANDBOX_UNSIGNED_NOTICES'),
+    seed: settings.wholeNumber('SANDBOX_SEED', seed, { min: 0, max: 2 ** 32 - 1 }),
+    ...optional(settings),
+  };
+}
+
 /**
  * The options of a sandbox that runs alone, from `SANDBOX_…`.
  * @throws ConfigurationError with all problems at once
  */
-export function readSandboxConfiguration(environment: Environment = process.env): SandboxOptions {
+export function readSandboxConfiguration(environment: Environment = process.env): SandboxSettings {
   const settings = new Settings(environment);
-  const options: SandboxOptions = {
-    host: settings.text('SANDBOX_HOST') ?? '127.0.0.1',
-    port: settings.port('SANDBOX_PORT', DEFAULT_PORT),
-    batchIntervalMs: durationOrNoneMs(settings, 'SANDBOX_BATCH_INTERVAL', '6s'),
-    finalPdfDelayMs: durationOrNoneMs(settings, 'SANDBOX_FINAL_PDF_DELAY', '500ms'),
-    unsignedNotices: isOn(settings, 'SANDBOX_UNSIGNED_NOTICES'),
-    seed: settings.wholeNumber('SANDBOX_SEED', 1, { min: 0, max: 2 ** 32 - 1 }),
-    ...optional(settings),
-  };
+  const options = readSandboxSettings(settings);
   settings.check();
   return options;
 }

@@ -1,12 +1,16 @@
 /** The control interface under `/sandbox`: for tests, for scripts and for the page. */
 import Router from '@koa/router';
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { z } from 'zod';
-import { badRequest, Refusal } from './refusal.js';
+import { badRequest } from './refusal.js';
 import { accepted, readJson } from './request-body.js';
-import { ownOrigin } from './own-origin.js';
 import type { SandboxControl } from './sandbox-control.js';
 import type { StateView } from './state-view.js';
+
+const PREFIX = '/sandbox';
+
+/** Where the certificate can be fetched. */
+export const CERTIFICATE_PATH = `${PREFIX}/certificate.pem`;
 
 const limitSchema = z.coerce.number().int().min(1).max(2000).default(100);
 
@@ -25,15 +29,6 @@ async function readControlJson(context: Context): Promise<Body> {
 function id(context: { readonly params: Record<string, string | undefined> }): string {
   return context.params['id'] ?? '';
 }
-
-/** Pages of other sites may not drive the sandbox through their visitor's browser. */
-const refuseForeignPages: Middleware = async (context, next) => {
-  const origin = context.get('Origin');
-  if (origin !== '' && origin !== ownOrigin(context)) {
-    throw new Refusal(403, 'Only the sandbox’s own page may do this.');
-  }
-  await next();
-};
 
 function addDocuments(router: Router, control: SandboxControl): void {
   router.post('/documents', async (context) => {
@@ -72,6 +67,10 @@ function addSigners(router: Router, control: SandboxControl): void {
   });
   router.post('/signers/:id/bounce', async (context) => {
     control.bounceSigner(id(context), await readControlJson(context));
+    context.body = control.signer(id(context));
+  });
+  router.post('/signers/:id/forward', async (context) => {
+    control.forwardSigner(id(context), await readControlJson(context));
     context.body = control.signer(id(context));
   });
 }
@@ -123,7 +122,7 @@ function addState(router: Router, control: SandboxControl, extras: ControlExtras
     if (context.query['revision'] === String(state.revision)) context.status = 204;
     else context.body = { ...state, workflowUrls: workflowUrls(state, extras) };
   });
-  router.get('/certificate.pem', (context) => {
+  router.get(CERTIFICATE_PATH.slice(PREFIX.length), (context) => {
     context.type = 'application/x-pem-file';
     context.body = extras.certificatePem;
   });
@@ -135,8 +134,7 @@ function addState(router: Router, control: SandboxControl, extras: ControlExtras
 
 /** All routes under `/sandbox`. No credentials: the sandbox holds nothing that is worth any. */
 export function createControlRouter(control: SandboxControl, extras: ControlExtras): Router {
-  const router = new Router({ prefix: '/sandbox' });
-  router.use(refuseForeignPages);
+  const router = new Router({ prefix: PREFIX });
   addDocuments(router, control);
   addSigners(router, control);
   addCallbacks(router, control);

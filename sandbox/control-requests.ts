@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { documentRequestSchema, type DocumentRequest } from './document-request.js';
 import { badRequest } from './refusal.js';
 import { accepted } from './request-body.js';
+import { groupSlug, resourceUri } from './resources.js';
 
 const simpleSignerSchema = z.strictObject({
   firstname: z.string().min(1).default('Sam'),
@@ -36,6 +37,13 @@ export const stepSchema = z
   })
   .prefault({});
 
+/** Whom a signer lets sign in their place. */
+export const forwardSchema = z.strictObject({
+  firstname: z.string().min(1).default('Fay'),
+  lastname: z.string().min(1).default('Forwarded'),
+  email: z.string().min(1),
+});
+
 /** A status, as a word or a number. */
 export const statusSchema = z.strictObject({ status: z.union([z.string(), z.number()]) });
 /** How a document is completed. */
@@ -65,10 +73,11 @@ function standInSigners(count: number): z.output<typeof simpleSignerSchema>[] {
  * @throws Refusal 400 where it is neither
  */
 export function statusNumber(status: string | number, numberOf: (word: never) => number): number {
-  const number = typeof status === 'number' ? status : Number(status || Number.NaN);
-  const value = Number.isNaN(number) ? numberOf(status as never) : number;
-  if (!Number.isInteger(value) || value < 0) throw badRequest(`There is no status ${status}.`);
-  return value;
+  const text = String(status);
+  const isWord = /^[a-zA-Z]+$/.test(text);
+  const number = isWord ? numberOf(text as never) : /^\d{1,9}$/.test(text) ? Number(text) : -1;
+  if (number < 0) throw badRequest(`There is no status ${text}.`);
+  return number;
 }
 
 /**
@@ -77,12 +86,14 @@ export function statusNumber(status: string | number, numberOf: (word: never) =>
  */
 export function documentRequestOf(input: SimpleDocument | undefined): DocumentRequest {
   const simple = accepted(simpleDocumentSchema, input);
-  const { signers, signersInOrder, autoArchive, ...rest } = simple;
+  const { signers, signersInOrder, autoArchive, group, ...rest } = simple;
   const people = typeof signers === 'number' ? standInSigners(signers) : signers;
   return accepted(documentRequestSchema, {
     ...rest,
-    signers: people.map((signer) => ({
+    group: resourceUri('group', groupSlug(group)),
+    signers: people.map(({ role, ...signer }) => ({
       ...signer,
+      ...(role !== 'signer' && { role }),
       email: signer.email ?? `${randomUUID().slice(0, 8)}@example.com`,
     })),
     signers_in_order: signersInOrder,

@@ -7,7 +7,10 @@ const DEFAULT_LIMIT = 20;
 /** As much as one page holds; `limit=0` asks for it. */
 const MAX_LIMIT = 1000;
 
-const whole = z.coerce.number().int().min(0);
+const whole = z
+  .string()
+  .regex(/^\d{1,9}$/, 'Enter a whole number.')
+  .transform(Number);
 /** Without a zone it means UTC. */
 const moment = z.string().transform((text, context) => {
   const at = Date.parse(
@@ -31,7 +34,11 @@ export const documentQuerySchema = pageSchema
     group: z.string().optional(),
     archived: archivedSchema,
     email: z.string().optional(),
-    status: z.coerce.number({ error: 'Invalid status value' }).int().optional(),
+    status: z
+      .string()
+      .regex(/^\d{1,9}$/, 'Invalid status value')
+      .transform(Number)
+      .optional(),
     nosigners: z.string().optional(),
     created_gt: moment.optional(),
     modified_gt: moment.optional(),

@@ -26,25 +26,37 @@ const signerSchema = z.object({
   lastname: personName,
   email: text(75).regex(/^[^\s@]+@[^\s@]+$/, 'Enter a valid email address.'),
   order: z.number().int().min(0).optional(),
-  role: z.enum(['signer', 'approver', 'witness']).default('signer'),
+  // Whoever is neither of these is a signer.
+  role: z.enum(['witness', 'approver']).optional(),
   sms: z.string().default(''),
 });
 
 const group = text(100)
-  .transform(groupSlug)
-  .refine((slug) => /^[-\w]{1,50}$/.test(slug), 'Enter a valid group.');
+  .regex(/^\/api\/v1\/group\/[-\w]{1,50}\/$/, 'Enter a resource URI: /api/v1/group/<slug>/.')
+  .transform(groupSlug);
 
+function templateUri(kind: 'template' | 'templatepdf'): z.ZodString {
+  const uri = new RegExp(`^/api/v1/${kind}/[-\\w]{1,60}/$`);
+  return text(100).regex(uri, `Enter a resource URI: /api/v1/${kind}/<id>/.`);
+}
+
+/**
+ * The present description wants `templatepdf`, yet says beside the outdated `template` that one of
+ * these will do. `text`, an agreement in HTML, is the older documented way: still taken alone.
+ */
 const CONTENT_FIELDS = ['text', 'templatepdf', 'template'] as const;
 
 /** Fields that are only kept to be shown again. */
 const echoedSchema = z.object({
   cc_emails: z.string().default(''),
   pdftext: z.unknown().optional(),
-  redirect: z.string().max(250).default(''),
+  redirect: text(250)
+    .regex(/^https:\/\//, 'Enter a URL that begins with https://.')
+    .default(''),
   return_signer_links: z.boolean().default(false),
-  template: z.string().nullable().default(null),
-  templatepdf: z.string().nullable().default(null),
-  text: z.string().nullable().default(null),
+  template: templateUri('template').optional(),
+  templatepdf: templateUri('templatepdf').optional(),
+  text: z.string().optional(),
   user: z.string().default('/api/v1/user/sandbox/'),
 });
 
@@ -95,12 +107,19 @@ function newSigner(
     email: request.email,
     sms: request.sms,
     order: request.order ?? index,
-    role: request.role,
+    role: request.role ?? 'signer',
     status: SIGNER_STATUSES.unsent,
     statusAt: now,
     rejectionReason: null,
     bounce: null,
+    earlier: [],
   };
+}
+
+/** Under the provider's names; what was not given is shown as null. */
+function echoedFields(request: DocumentRequest): DocumentRecord['echoed'] {
+  const names = echoedSchema.keyof().options;
+  return Object.fromEntries(names.map((name) => [name, request[name] ?? null]));
 }
 
 /** A new document, not sent to anybody yet. */
@@ -122,7 +141,7 @@ export function newDocument(request: DocumentRequest, now: number): DocumentReco
     modified: now,
     signTime: null,
     hash: null,
-    echoed: echoedSchema.parse(request),
+    echoed: echoedFields(request),
     signers: request.signers.map((signer, index) => newSigner(signer, index, id, now)),
     history: [],
   };

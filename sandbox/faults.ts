@@ -8,7 +8,7 @@ const delay = z.number().int().min(0).max(3_600_000);
 const some = z.union([z.literal('always'), z.number().int().min(0)]);
 
 /** The faults, each with its default: none. */
-export const faultsSchema = z.strictObject({
+const faultsSchema = z.strictObject({
   /** Share of callbacks that are never sent. */
   dropCallbacks: share.default(0),
   /** Share of callbacks that are sent twice. */
@@ -37,9 +37,10 @@ export const faultsSchema = z.strictObject({
 export type Faults = z.infer<typeof faultsSchema>;
 
 /** No faults. */
-export const NO_FAULTS: Readonly<Faults> = faultsSchema.parse({});
+const NO_FAULTS: Readonly<Faults> = faultsSchema.parse({});
 
-const patchSchema = z
+/** Faults as a request names them; what it leaves out is not there. */
+export const faultsPatchSchema = z
   .strictObject(
     Object.fromEntries(
       Object.entries(faultsSchema.shape).map(([name, schema]) => [
@@ -49,9 +50,6 @@ const patchSchema = z
     ),
   )
   .transform((patch) => patch as Partial<Faults>);
-
-/** Faults as a request names them; what it leaves out is not there. */
-export const faultsPatchSchema = patchSchema;
 
 /** The faults in force, and the generator they are drawn from. */
 export class FaultPanel {

@@ -3,18 +3,23 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino, type Logger } from 'pino';
-import { createKeyPair, openKeyPair, type KeyBits, type KeyPair } from './key-pair.js';
+import { SANDBOX_DEFAULTS } from './defaults.js';
+import {
+  certificateFileIn,
+  createKeyPair,
+  openKeyPair,
+  type KeyBits,
+  type KeyPair,
+} from './key-pair.js';
+import { CERTIFICATE_PATH } from './control-api.js';
 import { createSandboxApp } from './sandbox-app.js';
 import { SandboxControl } from './sandbox-control.js';
 import { SandboxCore } from './sandbox-core.js';
 
 export type { CallbackRecord } from './callback-log.js';
-export type { Faults } from './faults.js';
 export type { KeyPair } from './key-pair.js';
 export { createKeyPair } from './key-pair.js';
-export type { SimpleDocument, SimpleStep } from './control-requests.js';
-export type { CreatedDocument } from './sandbox-control.js';
-export type { StateView } from './state-view.js';
+export { readSandboxSettings, type SandboxSettings } from './configuration.js';
 
 /** How the sandbox is to be. Everything has a default. */
 export interface SandboxOptions {
@@ -26,7 +31,7 @@ export interface SandboxOptions {
   readonly dataDirectory?: string;
   /** The keys accepted: `user:key` or `ak_…`. Without a list every well-formed key will do. */
   readonly apiKeys?: readonly string[];
-  /** How often batches go out (6 s; the provider takes 6 minutes); 0 for only on demand. */
+  /** How often batches go out (5 s; the provider takes 6 minutes); 0 for only on demand. */
   readonly batchIntervalMs?: number;
   /** How long after the last signature the final PDF exists (500 ms). */
   readonly finalPdfDelayMs?: number;
@@ -58,19 +63,25 @@ export interface Sandbox extends SandboxControl {
   readonly apiUrl: string;
   /** With which callbacks are verified. */
   readonly certificatePem: string;
+  /** Where the certificate can be fetched. */
+  readonly certificateUrl: string;
+  /** The certificate's absolute path, where it is kept. */
+  readonly certificateFile: string | undefined;
   readonly keyPair: KeyPair;
   readonly hmacSecret: string | undefined;
   /** Stops in order; resolves when nothing is left running and the state is on disk. */
   close(): Promise<void>;
 }
 
-const BATCH_INTERVAL_MS = 6000;
-const FINAL_PDF_DELAY_MS = 500;
-
 async function keyPairFor(options: SandboxOptions): Promise<KeyPair> {
   if (options.keyPair) return options.keyPair;
   const { dataDirectory, keyBits } = options;
   return dataDirectory === undefined ? createKeyPair(keyBits) : openKeyPair(dataDirectory, keyBits);
+}
+
+/** A key pair that was handed in is not kept. */
+function certificateFileOf({ keyPair, dataDirectory }: SandboxOptions): string | undefined {
+  return keyPair || dataDirectory === undefined ? undefined : certificateFileIn(dataDirectory);
 }
 
 async function openCore(
@@ -82,18 +93,18 @@ async function openCore(
     keyPair,
     logger,
     dataDirectory: options.dataDirectory,
-    batchIntervalMs: options.batchIntervalMs ?? BATCH_INTERVAL_MS,
-    finalPdfDelayMs: options.finalPdfDelayMs ?? FINAL_PDF_DELAY_MS,
+    batchIntervalMs: options.batchIntervalMs ?? SANDBOX_DEFAULTS.batchIntervalMs,
+    finalPdfDelayMs: options.finalPdfDelayMs ?? SANDBOX_DEFAULTS.finalPdfDelayMs,
     hmacSecret: options.hmacSecret,
     unsignedNotices: options.unsignedNotices ?? false,
     plusUnescaped: options.plusUnescaped ?? false,
-    seed: options.seed ?? 1,
+    seed: options.seed ?? SANDBOX_DEFAULTS.seed,
   });
 }
 
 async function listen(
   server: http.Server,
-  { host = '127.0.0.1', port = 0 }: SandboxOptions,
+  { host = SANDBOX_DEFAULTS.host, port = 0 }: SandboxOptions,
 ): Promise<string> {
   server.listen(port, host);
   await once(server, 'listening');
@@ -122,29 +133,38 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   try {
     const keyPair = await keyPairFor(options);
     const core = await openCore(options, keyPair, logger);
-    return await serve(server, url, core, { ...options, keyPair, logger });
+    const certificateFile = certificateFileOf(options);
+    return await serve(server, url, core, { ...options, keyPair, logger, certificateFile });
   } catch (error) {
     server.close();
     throw error;
   }
 }
 
+interface ServeOptions extends SandboxOptions {
+  readonly keyPair: KeyPair;
+  readonly logger: Logger;
+  readonly certificateFile: string | undefined;
+}
+
 async function serve(
   server: http.Server,
   url: string,
   core: SandboxCore,
-  options: SandboxOptions & { readonly keyPair: KeyPair; readonly logger: Logger },
+  options: ServeOptions,
 ): Promise<Sandbox> {
   const { keyPair, hmacSecret, apiKeys, callsPerMinute, workflowUrl, logger } = options;
   const { certificatePem } = keyPair;
+  const { host = SANDBOX_DEFAULTS.host, certificateFile } = options;
   const control = new SandboxControl(core);
   const app = await createSandboxApp({
-    ...{ core, control, apiKeys, callsPerMinute, workflowUrl, logger, certificatePem },
+    ...{ core, control, apiKeys, callsPerMinute, workflowUrl, logger, certificatePem, host },
   });
   const handle = app.callback();
   server.on('request', (request, response) => void handle(request, response));
   return Object.assign(control, {
-    ...{ url, apiUrl: `${url}/api/v1`, certificatePem, keyPair, hmacSecret },
+    ...{ url, apiUrl: `${url}/api/v1`, keyPair, hmacSecret },
+    ...{ certificatePem, certificateUrl: `${url}${CERTIFICATE_PATH}`, certificateFile },
     close: async () => {
       const stopped = stop(server);
       await core.close();

@@ -39,6 +39,11 @@ function keyPairOf(pems: { key: string; certificate: string }): KeyPair {
   return { privateKey: createPrivateKey(pems.key), certificatePem: pems.certificate };
 }
 
+/** The absolute path of the certificate that `openKeyPair` keeps in a directory. */
+export function certificateFileIn(directory: string): string {
+  return path.resolve(directory, CERTIFICATE_FILE);
+}
+
 /** Makes a new key pair, off the main thread. */
 export async function createKeyPair(bits: KeyBits = 2048): Promise<KeyPair> {
   return keyPairOf(await generatePems(bits));
@@ -59,7 +64,7 @@ async function readIfPresent(file: string): Promise<string | undefined> {
  */
 export async function openKeyPair(directory: string, bits: KeyBits = 2048): Promise<KeyPair> {
   const keyFile = path.join(directory, KEY_FILE);
-  const certificateFile = path.join(directory, CERTIFICATE_FILE);
+  const certificateFile = certificateFileIn(directory);
   const [key, certificate] = await Promise.all([keyFile, certificateFile].map(readIfPresent));
   if (key && certificate) return keyPairOf({ key, certificate });
   const pems = await generatePems(bits);

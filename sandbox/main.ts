@@ -36,11 +36,20 @@ async function start(options: SandboxOptions): Promise<Sandbox | undefined> {
   }
 }
 
+function announcement({ url, apiUrl, certificateUrl, certificateFile }: Sandbox): string {
+  const kept = certificateFile === undefined ? '' : `, kept as ${certificateFile}`;
+  return [
+    `Sandbox      ${url}`,
+    `API          ${apiUrl}`,
+    `Certificate  ${certificateUrl}${kept}\n`,
+  ].join('\n');
+}
+
 async function run(): Promise<void> {
   const options = configuration();
   const sandbox = options && (await start(options));
   if (!sandbox) return;
-  process.stdout.write(`Sandbox ${sandbox.url}, its API ${sandbox.apiUrl}\n`);
+  process.stdout.write(announcement(sandbox));
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await sandbox.close();
 }

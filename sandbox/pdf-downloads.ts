@@ -55,7 +55,7 @@ export class PdfDownloads {
   async deliver(context: Context, documentId: string): Promise<void> {
     const genuine = await this.#store.read(documentId);
     const { slowPdfMs } = this.#faults.current;
-    if (slowPdfMs > 0) await delay(slowPdfMs);
+    if (slowPdfMs > 0 && !(await connectionLasts(context, slowPdfMs))) return;
     // Still a PDF that opens: what follows the end of one is a comment.
     const wrong = Buffer.concat([genuine, Buffer.from('% altered\n')]);
     const bytes = this.#faults.takes('wrongPdf') ? wrong : genuine;
@@ -80,6 +80,18 @@ export class PdfDownloads {
     context.status = 302;
     context.set('Location', `${ownOrigin(context)}${DOWNLOAD_PATH}/${token}`);
   }
+}
+
+/** False where the connection ends before the time is over: closing the sandbox ends it too. */
+async function connectionLasts({ res }: Context, durationMs: number): Promise<boolean> {
+  if (res.destroyed) return false;
+  const gone = new AbortController();
+  res.once('close', () => {
+    gone.abort();
+  });
+  // Being woken early is no error.
+  await delay(durationMs, undefined, { signal: gone.signal }).catch(() => undefined);
+  return !gone.signal.aborted;
 }
 
 function sendPdf(context: Context, bytes: Buffer): void {

@@ -1,7 +1,7 @@
 import { PDFDocument, StandardFonts, rgb, type Color, type PDFFont, type PDFPage } from 'pdf-lib';
 
 /** A cell of a row: where it begins and how far it may reach, in points from the left margin. */
-export interface Cell {
+interface Cell {
   readonly text: string;
   readonly left: number;
   readonly width: number;

@@ -3,9 +3,6 @@ import { z } from 'zod';
 
 const roles = ['signer', 'approver', 'witness'] as const;
 
-/** What a person has to do with a document. */
-export type SignerRole = (typeof roles)[number];
-
 const changeSchema = z.object({
   /** Milliseconds since 1970, strictly growing within one document. */
   at: z.number(),
@@ -20,12 +17,18 @@ const changeSchema = z.object({
 /** A status that a document or signer took on: the entry of a document's history. */
 export type Change = z.infer<typeof changeSchema>;
 
-const signerSchema = z.object({
-  id: z.string(),
-  documentId: z.string(),
+const personSchema = z.object({
   firstname: z.string(),
   lastname: z.string(),
   email: z.string(),
+});
+
+/** Somebody who can sign. */
+export type Person = z.infer<typeof personSchema>;
+
+const signerSchema = personSchema.extend({
+  id: z.string(),
+  documentId: z.string(),
   sms: z.string(),
   /** From 0. Those of one order sign in parallel. */
   order: z.number(),
@@ -35,6 +38,8 @@ const signerSchema = z.object({
   rejectionReason: z.string().nullable(),
   /** The bounce message, where mail to this signer bounced. */
   bounce: z.string().nullable(),
+  /** Who had this place before it was forwarded, the first one first. */
+  earlier: z.array(personSchema).default([]),
 });
 
 /** A signer of one document. */

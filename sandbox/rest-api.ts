@@ -1,6 +1,7 @@
 /** The provider's REST interface, as far as this project meets it. */
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { z } from 'zod';
 import { hasSigned, isUnsent } from './signing-rules.js';
 import { archivedMatches, documentQuerySchema, matches, page } from './document-listing.js';
 import { statusQuerySchema } from './document-listing.js';
@@ -14,6 +15,9 @@ import { ownOrigin } from './own-origin.js';
 import type { SandboxCore } from './sandbox-core.js';
 import { notification, subscribeSchema, unsubscribeSchema } from './subscriptions.js';
 
+/** The body of `POST /signer/{id}/reset/`. Nobody reads the mail that `notify` asks for. */
+const resetSchema = z.object({ email: z.string(), notify: z.boolean().optional() });
+
 /** The provider answers what is not JSON with a 500. */
 async function readApiJson(context: Context): Promise<unknown> {
   try {
@@ -26,6 +30,12 @@ async function readApiJson(context: Context): Promise<unknown> {
 
 function id(context: { readonly params: Record<string, string | undefined> }): string {
   return context.params['id'] ?? '';
+}
+
+function answerWithoutBody(context: Context, status: 200 | 201): void {
+  // In this order: no body alone would mean 204.
+  context.body = null;
+  context.status = status;
 }
 
 function signerLinks(document: DocumentRecord, origin: string): Record<string, string> {
@@ -45,10 +55,10 @@ function addDocuments(router: Router, core: SandboxCore): void {
       throw new Refusal(400, 'Bad request', documentProblems(request.error));
     }
     const document = core.open(request.data);
-    context.status = 201;
     context.set('Location', resourceUri('document', document.id));
     const { return_signer_links: wanted } = request.data;
-    context.body = wanted ? signerLinks(document, ownOrigin(context)) : Buffer.alloc(0);
+    context.body = wanted ? signerLinks(document, ownOrigin(context)) : null;
+    context.status = 201;
   });
   router.get('/document/', (context) => {
     const query = accepted(documentQuerySchema, context.query);
@@ -87,7 +97,7 @@ function addPdfs(router: Router, { register, downloads }: SandboxCore): void {
   );
 }
 
-function addSigners(router: Router, { register }: SandboxCore): void {
+function addSigners(router: Router, { register, desk }: SandboxCore): void {
   // The provider prints both: `signer` in callbacks, `signers` in its documents.
   const path = '/signer{s}/:id/';
   router.get(path, (context) => {
@@ -104,18 +114,21 @@ function addSigners(router: Router, { register }: SandboxCore): void {
     if (!reachable || hasSigned(signer)) throw new Refusal(401, 'failed to send');
     context.body = { message: 'sent' };
   });
+  router.post(`${path}reset/`, async (context) => {
+    const { email } = accepted(resetSchema, await readApiJson(context));
+    desk.reset(id(context), email);
+    answerWithoutBody(context, 200);
+  });
 }
 
 function addSubscriptions(router: Router, core: SandboxCore): void {
   router.post('/subscribe/', async (context) => {
     core.subscribe(accepted(subscribeSchema, await readApiJson(context)));
-    context.status = 201;
-    context.body = Buffer.alloc(0);
+    answerWithoutBody(context, 201);
   });
   router.post('/unsubscribe/', async (context) => {
     core.unsubscribe(accepted(unsubscribeSchema, await readApiJson(context)));
-    context.status = 200;
-    context.body = Buffer.alloc(0);
+    answerWithoutBody(context, 200);
   });
   router.get('/notifications/', (context) => {
     const { subscriptions } = core.register;

@@ -3,6 +3,7 @@ import Koa, { type Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { failOnPurpose, limitCalls, requireCredentials } from './api-gate.js';
 import { createControlRouter, type ControlExtras } from './control-api.js';
+import { refuseForeignPages } from './foreign-pages.js';
 import { createPageRouter } from './page-files.js';
 import { DOWNLOAD_PATH } from './pdf-downloads.js';
 import { Refusal } from './refusal.js';
@@ -11,12 +12,14 @@ import type { SandboxControl } from './sandbox-control.js';
 import type { SandboxCore } from './sandbox-core.js';
 
 /** What the app is put together with. */
-export interface AppSettings extends ControlExtras {
+interface AppSettings extends ControlExtras {
   readonly core: SandboxCore;
   readonly control: SandboxControl;
   readonly apiKeys: readonly string[] | undefined;
   readonly callsPerMinute: number | undefined;
   readonly logger: Logger;
+  /** What the server listens on. */
+  readonly host: string;
 }
 
 /** The one place where refusals and mistakes become answers. */
@@ -66,6 +69,7 @@ export async function createSandboxApp(settings: AppSettings): Promise<Koa> {
   const { core, control, apiKeys, callsPerMinute, logger } = settings;
   const app = new Koa();
   app.use(answerErrors(logger));
+  app.use(refuseForeignPages(settings.host));
   app.use(onlyApi(requireCredentials(apiKeys)));
   if (callsPerMinute !== undefined) app.use(onlyApi(limitCalls(callsPerMinute)));
   app.use(onlyApi(failOnPurpose(core.faults, core.random)));
@@ -75,6 +79,6 @@ export async function createSandboxApp(settings: AppSettings): Promise<Koa> {
     createDownloadRouter(core),
     await createPageRouter(),
   ];
-  for (const router of routers) app.use(router.routes());
+  for (const router of routers) app.use(router.routes()).use(router.allowedMethods());
   return app;
 }

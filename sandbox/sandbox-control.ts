@@ -2,7 +2,12 @@
 import type { z } from 'zod';
 import { documentStatusNumber, signerStatusNumber } from '../workflows/statuses.js';
 import type { CallbackCounters, CallbackRecord } from './callback-log.js';
-import { bounceSchema, completeSchema, documentRequestOf } from './control-requests.js';
+import {
+  bounceSchema,
+  completeSchema,
+  documentRequestOf,
+  forwardSchema,
+} from './control-requests.js';
 import { statusNumber, statusSchema, stepSchema } from './control-requests.js';
 import type { SimpleDocument, SimpleStep } from './control-requests.js';
 import { faultsPatchSchema, type Faults } from './faults.js';
@@ -14,13 +19,13 @@ import { stateView, type StateView } from './state-view.js';
 import { subscribeSchema, unsubscribeSchema, type SubscribeRequest } from './subscriptions.js';
 
 /** What came of creating a document. */
-export interface CreatedDocument {
+interface CreatedDocument {
   readonly id: string;
   readonly signers: readonly string[];
 }
 
 /** A callback with what was sent. */
-export interface CallbackDetail extends CallbackRecord {
+interface CallbackDetail extends CallbackRecord {
   readonly headers: Readonly<Record<string, string>>;
   /** The body as text. */
   readonly body: string;
@@ -52,6 +57,11 @@ export class SandboxControl {
   /** Lets mail to a signer bounce. */
   bounceSigner(signerId: string, input?: z.input<typeof bounceSchema>): void {
     this.#core.desk.bounce(signerId, accepted(bounceSchema, input).message);
+  }
+
+  /** Lets a signer hand their place on to somebody else, who is invited. */
+  forwardSigner(signerId: string, input: z.input<typeof forwardSchema>): void {
+    this.#core.desk.forward(signerId, accepted(forwardSchema, input));
   }
 
   /** Lets everybody sign; resolves when the final PDF exists. */

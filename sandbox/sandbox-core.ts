@@ -22,7 +22,7 @@ import { subscribe, unsubscribe, type subscribeSchema } from './subscriptions.js
 import type { unsubscribeSchema } from './subscriptions.js';
 
 /** What the parts are put together with. Every option is decided here. */
-export interface CoreSettings {
+interface CoreSettings {
   readonly keyPair: KeyPair;
   readonly dataDirectory: string | undefined;
   readonly batchIntervalMs: number;
@@ -72,12 +72,9 @@ export class SandboxCore {
     const { privateKey } = settings.keyPair;
     const terms = { ...settings, privateKey };
     this.outbox = new CallbackOutbox(this.register, this.#dispatcher, this.faults, terms);
-    this.#finalisation = new Finalisation(store, settings.finalPdfDelayMs, settings.logger);
+    this.#finalisation = this.#createFinalisation(settings);
     this.#file = this.#stateFile(settings);
     this.desk = this.#createDesk();
-    this.#finalisation.whenFinal((document, hash) => {
-      this.desk.finalised(document, hash);
-    });
   }
 
   /** Puts the parts together, with what an earlier run left. */
@@ -120,6 +117,7 @@ export class SandboxCore {
 
   /** Forgets a document for good: afterwards it is unknown. */
   async deleteDocument(documentId: string): Promise<void> {
+    this.#finalisation.cancel(documentId);
     this.register.delete(this.register.document(documentId));
     this.touch();
     await this.#store.delete(documentId);
@@ -186,6 +184,8 @@ export class SandboxCore {
   #createDesk(): SigningDesk {
     return new SigningDesk(this.register, {
       changed: (document, change) => {
+        // Removed, rejected or begun anew: there is nothing left to finalise.
+        if (!this.#isSigned(document)) this.#finalisation.cancel(document.id);
         this.outbox.changed(document, change);
         this.touch();
       },
@@ -200,6 +200,21 @@ export class SandboxCore {
         this.touch();
       },
     });
+  }
+
+  #createFinalisation({ finalPdfDelayMs, logger }: CoreSettings): Finalisation {
+    const hooks = {
+      isSigned: (document: DocumentRecord) => this.#isSigned(document),
+      made: (document: DocumentRecord, hash: string) => {
+        this.desk.finalised(document, hash);
+      },
+    };
+    return new Finalisation(this.#store, finalPdfDelayMs, hooks, logger);
+  }
+
+  #isSigned(document: DocumentRecord): boolean {
+    const { id, status } = document;
+    return this.register.documents.has(id) && status === DOCUMENT_STATUSES.signed;
   }
 
   #stateFile({ dataDirectory, logger }: CoreSettings): StateFile | undefined {

@@ -1,12 +1,13 @@
 import { DOCUMENT_STATUSES, SIGNER_STATUSES } from '../workflows/statuses.js';
-import type { Change, DocumentRecord, SignerRecord } from './records.js';
+import type { Change, DocumentRecord, Person, SignerRecord } from './records.js';
 import { badRequest } from './refusal.js';
 import type { Register } from './register.js';
+import { handBack, handOn, statusOnTaking } from './signer-forwarding.js';
 import { isOpen, nextStatus, openingSteps, signerSteps, wayToSignature } from './signing-rules.js';
 import type { Step } from './signing-rules.js';
 
 /** Who hears of what happens at the desk. */
-export interface DeskListener {
+interface DeskListener {
   /** A document or a signer took on a status. */
   changed(document: DocumentRecord, change: Change): void;
   /** Mail to a signer bounced, which is no status. */
@@ -18,7 +19,7 @@ export interface DeskListener {
 }
 
 /** What a signer does: nothing said means the usual next step. */
-export interface SignerStep {
+interface SignerStep {
   /** The provider's number. */
   readonly status?: number;
   readonly reason?: string;
@@ -96,6 +97,27 @@ export class SigningDesk {
     this.#listener.bounced(document, signer);
   }
 
+  /**
+   * A signer lets somebody else sign in their place, who is invited.
+   * @throws Refusal 400 where it is too late, or it is the same person
+   */
+  forward(signerId: string, person: Person): void {
+    const { document, signer } = this.#register.signer(signerId);
+    handOn(document, signer, person);
+    this.#invite(document, signer);
+  }
+
+  /**
+   * Undoes a forwarding: the earlier signer is invited anew. Which status the provider gives them
+   * is not documented; here it is an invitation's, a step back where somebody had got further.
+   * @throws Refusal 400 where it is too late, or the address is the present or no earlier one
+   */
+  reset(signerId: string, email: string): void {
+    const { document, signer } = this.#register.signer(signerId);
+    handBack(document, signer, email);
+    this.#invite(document, signer);
+  }
+
   /** The final PDF exists. */
   finalised(document: DocumentRecord, hash: string): void {
     document.hash = hash;
@@ -106,6 +128,16 @@ export class SigningDesk {
       id: document.id,
       status: DOCUMENT_STATUSES.finalised,
     });
+  }
+
+  #invite(document: DocumentRecord, signer: SignerRecord): void {
+    const status = statusOnTaking(signer);
+    if (status !== undefined) {
+      this.advance(signer.id, { status });
+      return;
+    }
+    this.#touch(document);
+    this.#listener.touched(document);
   }
 
   #nextOf(document: DocumentRecord, signer: SignerRecord): number | string {

@@ -11,14 +11,14 @@ const DOCUMENTS_SHOWN = 100;
 const CALLBACKS_SHOWN = 50;
 
 /** A signer as the page shows it. */
-export interface SignerView extends Omit<SignerRecord, 'documentId'> {
+interface SignerView extends Omit<SignerRecord, 'documentId'> {
   readonly statusText: string;
   /** The usual next status in words; null where there is none. */
   readonly next: string | null;
 }
 
 /** A document as the page shows it. */
-export interface DocumentView {
+interface DocumentView {
   readonly id: string;
   readonly name: string;
   readonly group: string;

@@ -8,7 +8,7 @@ import { groupSlug } from './resources.js';
 
 const url = z
   .string({ error: 'This field is required.' })
-  .regex(/^https?:\/\/./, 'Enter a valid URL.');
+  .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'Enter a valid URL.');
 const kinds = Object.keys(NOTIFY_NUMBERS) as [NotifyKind, ...NotifyKind[]];
 
 const EVENT_FILTERS = [

@@ -39,9 +39,9 @@ test('five documents go through without a failure and are reported as JSON alone
       .reduce((total, { count }) => total + count, 0);
   assert.equal(countOf('start'), 5);
   assert.equal(countOf('activity archiveDocument'), 5);
-  // The log and the HTTP receiver, once each.
-  assert.equal(countOf('activity announce'), 10);
-  assert.ok(result.actions.perDocument <= 25, `${result.actions.perDocument} actions`);
+  assert.equal(countOf('activity announce'), 5);
+  // Five documents share few batches: with a thousand it is 14 to 15.
+  assert.ok(result.actions.perDocument <= 18, `${result.actions.perDocument} actions`);
   // A document: created, three signatures, final PDF, one notice; each twice; and batches.
   assert.ok(result.acknowledgement.callbacks > 60, `${result.acknowledgement.callbacks} callbacks`);
   assert.ok(result.throughput.ratio.median > 0);

@@ -7,7 +7,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Settings } from '../configuration/settings.js';
 import { readSandboxConfiguration } from '../sandbox/configuration.js';
+import { readSandboxSettings } from '../sandbox/index.js';
 import { call, startTestSandbox } from './support/sandbox-stage.js';
 
 const main = new URL('../sandbox/main.ts', import.meta.url).pathname;
@@ -30,7 +32,7 @@ test('the configuration has defaults', () => {
   assert.deepEqual(readSandboxConfiguration({}), {
     host: '127.0.0.1',
     port: 3001,
-    batchIntervalMs: 6000,
+    batchIntervalMs: 5000,
     finalPdfDelayMs: 500,
     unsignedNotices: false,
     seed: 1,
@@ -62,6 +64,35 @@ test('all problems of the configuration are told at once', () => {
     () => readSandboxConfiguration(wrong),
     (error: Error) => Object.keys(wrong).every((name) => error.message.includes(name)),
   );
+});
+
+test('another process reads the same settings among its own problems', () => {
+  const settings = new Settings({ SANDBOX_SEED: 'x', SANDBOX_BATCH_INTERVAL: '0' });
+  assert.equal(readSandboxSettings(settings).batchIntervalMs, 0);
+  settings.port('WEBHOOK_PORT', 3000);
+  settings.problem('another one');
+  assert.throws(
+    () => {
+      settings.check();
+    },
+    (error: Error) => /SANDBOX_SEED.*\nanother one/.test(error.message),
+  );
+});
+
+test('started alone it prints the page, the API and the certificate', async (t) => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'sandbox-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const child = spawnMain(t, { SANDBOX_PORT: '0', SANDBOX_DATA: directory });
+  const [output] = (await once(child.stdout, 'data')) as [Buffer];
+  const found = /^Sandbox +(\S+)\nAPI +(\S+)\nCertificate +(\S+), kept as (.+)\n$/.exec(
+    output.toString(),
+  );
+  const [, url = '', apiUrl = '', certificateUrl = '', file = ''] = found ?? [];
+  assert.equal(file, path.join(directory, 'certificate.pem'));
+  assert.match((await call(url)).bytes.toString(), /<html/);
+  assert.equal((await call(`${apiUrl}/status/`)).status, 200);
+  const { bytes } = await call(certificateUrl);
+  assert.equal(bytes.toString(), await readFile(file, 'utf8'));
 });
 
 test('a port in use is told in one line', async (t) => {

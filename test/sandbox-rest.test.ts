@@ -256,7 +256,9 @@ test('callback URLs are registered, listed and removed', async (t) => {
   const realtime = { url, notify: 'realtime', eventFilter: 'document.*', group: 'sales' };
   assert.equal((await post('subscribe', realtime)).status, 201);
   assert.equal((await post('subscribe', { url, notify: 'never' })).status, 400);
-  assert.equal((await post('subscribe', { url: 'ftp://x', notify: 'all' })).status, 400);
+  for (const wrong of ['ftp://x', 'http://', 'http://a b/', 'http://[::1/']) {
+    assert.equal((await post('subscribe', { url: wrong, notify: 'all' })).status, 400, wrong);
+  }
   assert.deepEqual((await call(`${apiUrl}/notifications/`)).json, [
     { active: true, notify_when: 1, url, group_id: null, event_filter: '' },
     { active: true, notify_when: 10, url, group_id: 1, event_filter: 'document.*' },
@@ -278,6 +280,49 @@ test('calls beyond the allowance are answered 429 and say when to come back', as
   const seconds = Number(refused.headers.get('retry-after'));
   assert.ok(seconds > 0 && seconds <= 60, `Retry-After ${seconds}`);
   assert.equal((await attempt('two:2')).status, 200);
+});
+
+test('the allowance comes back after a minute', async (t) => {
+  const { apiUrl } = await startTestSandbox(t, { callsPerMinute: 1 });
+  const attempt = async (): Promise<number> => (await call(`${apiUrl}/status/`)).status;
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  assert.deepEqual([await attempt(), await attempt()], [200, 429]);
+  t.mock.timers.tick(60_000);
+  assert.equal(await attempt(), 200);
+});
+
+test('an answer without a body has no type', async (t) => {
+  const { apiUrl } = await startTestSandbox(t);
+  const post = (path: string, body: Json) => call(`${apiUrl}/${path}/`, { method: 'POST', body });
+  const url = 'http://127.0.0.1:9/callbacks';
+  for (const [status, answer] of [
+    [201, await post('document', documentBody())],
+    [201, await post('subscribe', { url, notify: 'all' })],
+    [200, await post('unsubscribe', { url })],
+  ] as const) {
+    assert.equal(answer.status, status);
+    assert.equal(answer.bytes.length, 0);
+    assert.equal(answer.headers.get('content-type'), null);
+  }
+});
+
+test('a method that a path does not know is answered 405 with those it knows', async (t) => {
+  const { apiUrl, url } = await startTestSandbox(t);
+  const refused = await call(`${apiUrl}/subscribe/`);
+  assert.equal(refused.status, 405);
+  assert.equal(refused.headers.get('allow'), 'POST');
+  assert.equal((await call(`${apiUrl}/document/`, { method: 'PATCH' })).status, 405);
+  assert.equal((await call(`${url}/sandbox/documents`)).status, 405);
+});
+
+test('a status to filter by is digits and nothing else', async (t) => {
+  const { apiUrl } = await startTestSandbox(t);
+  const filter = async (status: string): Promise<number> =>
+    (await call(`${apiUrl}/document/?group=a&status=${status}`)).status;
+  for (const wrong of ['', '1e1', '0x1e', '-1', '3.0', '1234567890']) {
+    assert.equal(await filter(wrong), 400, wrong);
+  }
+  assert.equal(await filter('30'), 200);
 });
 
 test('IDs are UUIDs', async (t) => {

@@ -68,7 +68,17 @@ test('what cannot happen is refused with a sentence', async (t) => {
   const { id, signers } = sandbox.createDocument({ signers: 2 });
   const advance = (body: unknown) =>
     call(`${sandbox.url}/sandbox/signers/${signers[1]}/advance`, { method: 'POST', body });
-  for (const body of [{}, { status: 'nonsense' }, { status: -1 }, { odd: 1 }, '{']) {
+  for (const body of [
+    {},
+    { status: 'nonsense' },
+    { status: -1 },
+    { status: 1.5 },
+    { status: '' },
+    { status: '1e1' },
+    { status: '0x0a' },
+    { odd: 1 },
+    '{',
+  ]) {
     const { status, json } = await advance(body);
     assert.equal(status, 400, JSON.stringify(body));
     assert.match((json as { error: string }).error, /\.$/);

@@ -151,7 +151,8 @@ function untilSignatureHasPlus(): { data: Buffer; signature: string } {
 }
 
 test('data whose plus signs arrived unescaped is understood as it was signed', async () => {
-  const list = [entry('document', randomUUID(), '30', '2031-01-01T10:00:00+02:00')];
+  const at = new Date(Date.now() - 3_600_000).toISOString().slice(0, 19);
+  const list = [entry('document', randomUUID(), '30', `${at}+02:00`)];
   const data = Buffer.from(JSON.stringify(list));
   const unescaped = escapeBytes(data).replaceAll('%2B', '+');
   assert.ok(unescaped.includes('+'));
@@ -159,8 +160,8 @@ test('data whose plus signs arrived unescaped is understood as it was signed', a
   assert.equal((await webhook.send(formRequest(`data=${unescaped}&signed=${signed}`))).status, 200);
   const message = webhook.stored.at(-1);
   assert.equal(
-    message?.kind === 'delivery' && message.input.changes[0]?.at,
-    '2031-01-01T08:00:00Z',
+    message?.kind === 'delivery' && Date.parse(message.input.changes[0]?.at ?? ''),
+    Date.parse(`${at}Z`) - 2 * 3_600_000,
   );
 });
 
@@ -195,6 +196,24 @@ test('a right HMAC of the body beside the signature is accepted', async () => {
   const { request } = newBatch();
   const mac = hmac(SECRET, request.body);
   assert.equal((await webhook.send(withHeaders(request, { 'x-hmac-sha256': mac }))).status, 200);
+});
+
+test('X-Signed on a batch is no signature of this format, and changes nothing', async () => {
+  const { request } = newBatch();
+  assert.equal((await webhook.send(withHeaders(request, { 'x-signed': 'AAAA' }))).status, 200);
+});
+
+test('a change more than a day ahead of now is set aside, since it would outrank what comes', async () => {
+  const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
+  const list = [
+    entry('document', randomUUID(), '30', later(25 * 3_600_000)),
+    entry('document', randomUUID(), '30', later(3_600_000)),
+  ];
+  assert.equal((await webhook.send(batchRequest(signer, JSON.stringify(list)))).status, 200);
+  const message = webhook.stored.at(-1);
+  assert.equal(message?.kind, 'delivery');
+  assert.equal(message.input.changes[0]?.position, 1);
+  assert.equal(message.input.setAside[0]?.reason, 'a time in the future');
 });
 
 test('a charset of utf-8, in any case, is accepted', async () => {
@@ -421,6 +440,19 @@ const bent: Bent[] = [
     415,
     'unsupportedType',
     () => headered({ 'content-type': 'text/plain' }),
+  ],
+  [
+    'the content type twice',
+    415,
+    'unsupportedType',
+    () => headered({ 'content-type': [FORM, 'application/json'] }),
+  ],
+  ['X-Signed twice', 401, 'signatureRepeated', () => headered({ 'x-signed': ['AAAA', 'AAAA'] })],
+  [
+    'more entries than are read at once',
+    413,
+    'tooManyEntries',
+    () => batchRequest(signer, `[${'0,'.repeat(200_000)}0]`),
   ],
   ['no content type', 415, 'unsupportedType', () => ({ ...newBatch().request, headers: {} })],
   [

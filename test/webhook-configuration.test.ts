@@ -9,7 +9,7 @@ import { sha1Problem } from '../webhook/certificates.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration } from '../webhook/configuration.js';
 import { formatDuration, parseDuration } from '../configuration/duration.js';
-import { verifyRsa } from '../webhook/verification.js';
+import { verifyRsa } from '../webhook/signatures.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'webhook-configuration-'));
 after(() => {
@@ -38,13 +38,17 @@ function problemsOf(env: Record<string, string>): readonly string[] {
   return [];
 }
 
+const TOKEN = 'sixteen-letters.';
+const OTHER_TOKEN = 'another-token-of-ours';
+
 test('one token is enough, and everything else has a default', () => {
-  assert.deepEqual(readConfiguration({ WEBHOOK_TOKENS: 'abc' }), {
+  assert.deepEqual(readConfiguration({ WEBHOOK_TOKENS: TOKEN }), {
     host: '127.0.0.1',
     port: 3000,
-    trust: { publicKeys: [], hmacSecrets: [], tokens: ['abc'] },
+    trust: { publicKeys: [], hmacSecrets: [], tokens: [TOKEN] },
     maxAgeMs: 7 * 86_400_000,
     bodyLimitBytes: 16 * 1024 * 1024,
+    bodyBudgetBytes: 256 * 1024 * 1024,
     taskQueue: 'countersign',
     logLevel: 'info',
   });
@@ -54,19 +58,21 @@ test('everything can be set', () => {
   const configuration = readConfiguration({
     WEBHOOK_HOST: '::1',
     WEBHOOK_PORT: '0',
-    WEBHOOK_TOKENS: 'a, b ,',
+    WEBHOOK_TOKENS: `${TOKEN}, ${OTHER_TOKEN} ,`,
     WEBHOOK_MAX_AGE: '36h',
     WEBHOOK_BODY_LIMIT: '512 KiB',
-    LEGALESIGN_HMAC_SECRETS: 's1,s2',
+    WEBHOOK_BODY_BUDGET: '2GiB',
+    LEGALESIGN_HMAC_SECRETS: `${OTHER_TOKEN},${TOKEN}`,
     COUNTERSIGN_TASK_QUEUE: 'queue',
     LOG_LEVEL: 'debug',
   });
   assert.deepEqual(configuration, {
     host: '::1',
     port: 0,
-    trust: { publicKeys: [], hmacSecrets: ['s1', 's2'], tokens: ['a', 'b'] },
+    trust: { publicKeys: [], hmacSecrets: [OTHER_TOKEN, TOKEN], tokens: [TOKEN, OTHER_TOKEN] },
     maxAgeMs: 36 * 3_600_000,
     bodyLimitBytes: 512 * 1024,
+    bodyBudgetBytes: 2 * 1024 ** 3,
     taskQueue: 'queue',
     logLevel: 'debug',
   });
@@ -74,7 +80,7 @@ test('everything can be set', () => {
 
 test('empty variables count as not set', () => {
   const configuration = readConfiguration({
-    WEBHOOK_TOKENS: 'a',
+    WEBHOOK_TOKENS: TOKEN,
     WEBHOOK_PORT: ' ',
     LOG_LEVEL: '',
   });
@@ -137,12 +143,17 @@ const badValues: [name: string, value: string][] = [
   ['WEBHOOK_BODY_LIMIT', '1GiB'],
   ['WEBHOOK_BODY_LIMIT', '300MiB'],
   ['LOG_LEVEL', 'loud'],
-  ['WEBHOOK_TOKENS', 'a/b'],
+  ['WEBHOOK_BODY_BUDGET', '15MiB'],
+  ['WEBHOOK_BODY_BUDGET', 'big'],
+  ['WEBHOOK_BODY_BUDGET', '100GiB'],
+  ['WEBHOOK_TOKENS', 'a-token-of-many/letters'],
+  ['WEBHOOK_TOKENS', `${TOKEN},fifteen-letters`],
+  ['LEGALESIGN_HMAC_SECRETS', `${TOKEN},fifteen-letters`],
   ['LEGALESIGN_HMAC_SECRETS', brokenCertificate()],
 ];
 for (const [name, value] of badValues) {
   test(`${name} as ${JSON.stringify(value).slice(0, 30)} is one problem, which names it`, () => {
-    const problems = problemsOf({ WEBHOOK_TOKENS: 'a', [name]: value });
+    const problems = problemsOf({ WEBHOOK_TOKENS: TOKEN, [name]: value });
     assert.equal(problems.length, 1);
     assert.ok(problems[0]?.startsWith(name));
   });

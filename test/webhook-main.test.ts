@@ -18,7 +18,7 @@ import { startTestServer } from './support/temporal.js';
 import { sendTo } from './support/webhook-harness.js';
 import { batchRequest, createTestSigner, entry, hintRequest } from './support/webhook-signing.js';
 
-const TOKEN = 'a-token';
+const TOKEN = 'a-token-of-the-url';
 const MAIN = fileURLToPath(new URL('../webhook/main.ts', import.meta.url));
 const logger = pino({ level: 'silent' });
 
@@ -80,7 +80,8 @@ test('a namespace that Temporal does not have makes the webhook not ready', asyn
   try {
     const answer = await get(portOf(webhook), '/health/ready');
     assert.equal(answer.status, 503);
-    assert.match(String(answer.json['reason']), /absent/);
+    const reason = 'Temporal does not answer for namespace absent';
+    assert.equal(answer.json['reason'], reason);
   } finally {
     await webhook.close();
     await connection.close();
@@ -94,7 +95,8 @@ test('without Temporal the webhook is live, not ready, and answers 503', async (
   try {
     assert.equal((await get(portOf(webhook), '/health/live')).status, 200);
     const ready = await get(portOf(webhook), '/health/ready');
-    assert.deepEqual([ready.status, ready.json['status']], [503, 'notReady']);
+    const reason = 'Temporal does not answer for namespace default';
+    assert.deepEqual([ready.status, ready.json], [503, { status: 'notReady', reason }]);
     const answer = await sendTo(portOf(webhook), hintRequest(randomUUID(), TOKEN));
     assert.deepEqual([answer.status, answer.json['error']], [503, 'unavailable']);
     assert.ok(answer.headers['retry-after']);

@@ -215,6 +215,18 @@ const bent: Bent[] = [
     'tokenWrong',
     () => ({ ...newNotice(), path: `${CALLBACKS}/first-tokem` }),
   ],
+  [
+    'its signature, but without what it signs',
+    401,
+    'signedPartMissing',
+    () => withHeaders(hintRequest(randomUUID()), { 'x-signed': 'AAAA' }),
+  ],
+  [
+    'its signature, but without what it signs, even with the right token',
+    401,
+    'signedPartMissing',
+    () => withHeaders(hintRequest(randomUUID(), TOKEN), { 'x-signed': 'AAAA' }),
+  ],
   ['no signature and no token', 401, 'signatureMissing', () => hintRequest(randomUUID())],
   ['no signature and a wrong token', 401, 'tokenWrong', () => hintRequest(randomUUID(), 'first')],
   [

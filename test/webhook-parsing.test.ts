@@ -2,12 +2,22 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { MalformedError } from '../webhook/errors.js';
-import { parseBatch } from '../webhook/parse-batch.js';
+import { MalformedError, TooLargeError } from '../webhook/errors.js';
+import { parseBatch as parseBatchAt, type Batch } from '../webhook/parse-batch.js';
 import { parseHint, parseNotice } from '../webhook/parse-notice.js';
-import { parseRealtime, type RealtimeNews } from '../webhook/parse-realtime.js';
-import { parseTimestamp } from '../webhook/timestamp.js';
+import { parseRealtime as parseRealtimeAt, type RealtimeNews } from '../webhook/parse-realtime.js';
+import { parseAnyTime, parseTimestamp } from '../webhook/timestamp.js';
 import { documentEvent, recipientEvent } from './support/webhook-signing.js';
+
+const DAY_MS = 86_400_000;
+
+function parseBatch(bytes: Buffer): Batch {
+  return parseBatchAt(bytes, Date.now());
+}
+
+function parseRealtime(bytes: Buffer): RealtimeNews {
+  return parseRealtimeAt(bytes, Date.now());
+}
 
 function bytesOf(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
@@ -194,6 +204,74 @@ test('created is in seconds, as a number or as digits', () => {
   }
 });
 
+const SECOND = '2018-03-20T07:09:52Z';
+const anyTimes: [value: unknown, iso: string | undefined][] = [
+  [1_521_529_792.9, SECOND],
+  ['1521529792.9', SECOND],
+  [' 1521529792 ', SECOND],
+  [1_521_529_792_000, SECOND],
+  ['1521529792000', SECOND],
+  [1_521_529_792_125.5, '2018-03-20T07:09:52.125Z'],
+  ['2018-03-20T09:09:52+02:00', SECOND],
+  [1e11, '5138-11-16T09:46:40Z'],
+  [1e11 + 1, '1973-03-03T09:46:40.001Z'],
+  [253_402_300_799_999, '9999-12-31T23:59:59.999Z'],
+  [253_402_300_800_000, undefined],
+  [1e300, undefined],
+  [0, undefined],
+  [0.5, undefined],
+  [-1, undefined],
+  ['-1521529792', undefined],
+  ['soon', undefined],
+  ['', undefined],
+  [null, undefined],
+  [[1_521_529_792], undefined],
+  [true, undefined],
+  [undefined, undefined],
+];
+for (const [value, iso] of anyTimes) {
+  test(`a time given as ${JSON.stringify(value)} is ${iso ?? 'unreadable'}`, () => {
+    assert.equal(parseAnyTime(value), iso);
+  });
+}
+
+const NOW_MS = Date.parse('2031-06-01T12:00:00Z');
+
+test('a time is believed up to a day ahead of now, and no further', () => {
+  const [ahead, beyond] = [NOW_MS + DAY_MS, NOW_MS + DAY_MS + 1000];
+  const isoOf = (ms: number): string => new Date(ms).toISOString();
+  const list = [ahead, beyond].map((ms) => status('/api/v1/document/d/', { timestamp: isoOf(ms) }));
+  const { changes, setAside } = parseBatchAt(bytesOf(list), NOW_MS);
+  assert.deepEqual(
+    changes.map(({ position }) => position),
+    [0],
+  );
+  assert.deepEqual(
+    setAside.map(({ reason }) => reason),
+    ['a time in the future'],
+  );
+  const kinds = [ahead, beyond].map(
+    (created) => parseRealtimeAt(bytesOf({ ...documentEvent('d'), created }), NOW_MS).kind,
+  );
+  assert.deepEqual(kinds, ['report', 'notice']);
+});
+
+test('a recipient without a document and without a time is set aside, and not by name', () => {
+  const data = { documentResourceUri: undefined };
+  const event = { ...recipientEvent('d', 'recipient.completed', data), created: 'soon' };
+  const news = parseRealtime(bytesOf(event));
+  assert.equal(news.kind, 'setAside');
+  assert.equal(news.entry.reason, 'an unreadable timestamp');
+  assert.match(news.entry.entry, /recipient\.completed.*"soon"/);
+  assert.doesNotMatch(news.entry.entry, /Jane|@/);
+});
+
+test('a batch of 200,000 entries is read, and one of more is too large', () => {
+  const list = (length: number): Buffer => Buffer.from(`[${'0,'.repeat(length - 1)}0]`);
+  assert.equal(parseBatch(list(200_000)).setAside.length, 200_000);
+  assert.throws(() => parseBatch(list(200_001)), TooLargeError);
+});
+
 test("a document's recipients are read without names and e-mail addresses", () => {
   const recipients = [
     { uuid: 's1', status: 40, order: 1, roleText: 'Signer', email: 'a@b.c', firstname: 'Jane' },
@@ -218,7 +296,10 @@ test('recipients that are no list are no recipients', () => {
 test('the document of a recipient is found by its URI or by its bare ID', () => {
   for (const document of ['d7', '/api/v1/document/d7/']) {
     const data = { documentResourceUri: undefined, document };
-    assert.equal(reportOf(recipientEvent('x', 'recipient.completed', data)).documentId, 'd7');
+    assert.equal(
+      reportOf(recipientEvent('x', 'recipient.completed', data)).document.documentId,
+      'd7',
+    );
   }
 });
 
@@ -235,7 +316,7 @@ const labels: [
 for (const [data, group, tag] of labels) {
   test(`the labels of ${JSON.stringify(data).slice(0, 70)} are ${group} and ${tag}`, () => {
     const news = reportOf(documentEvent('d', 'document.created', data));
-    assert.deepEqual([news.group, news.tag], [group, tag]);
+    assert.deepEqual([news.document.group, news.document.tag], [group, tag]);
     assert.deepEqual([news.report.snapshot?.group, news.report.snapshot?.tag], [group, tag]);
   });
 }

@@ -140,26 +140,50 @@ for (const [name, event] of nothing) {
   });
 }
 
-for (const created of [
-  -1,
-  0,
-  1.5,
-  1e12,
-  1e300,
-  'soon',
-  '',
-  null,
-  [1_700_000_000],
-  true,
-  undefined,
-]) {
-  test(`an event created at ${JSON.stringify(created)} is refused as malformed`, async () => {
-    const before = webhook.stored.length;
-    const answer = await webhook.send(signed({ ...documentEvent(randomUUID()), created }));
-    assert.deepEqual([answer.status, answer.json['error']], [400, 'fieldMalformed']);
-    assert.equal(webhook.stored.length, before);
+const now = (): number => Math.floor(Date.now() / 1000);
+const readable: [name: string, created: () => unknown][] = [
+  ['with a fraction', () => now() + 0.5],
+  ['as digits with a fraction', () => `${now()}.5`],
+  ['in milliseconds', () => now() * 1000],
+  ['as text', () => new Date(now() * 1000).toISOString()],
+];
+for (const [name, created] of readable) {
+  test(`an event whose time is given ${name} is news like any other`, async () => {
+    const event = { ...documentEvent(randomUUID()), created: created() };
+    assert.equal((await webhook.send(signed(event))).status, 200);
+    const message = webhook.stored.at(-1);
+    assert.equal(message?.kind, 'report');
+    const at = Date.parse(message.report.changes[0]?.at ?? '');
+    assert.ok(Math.abs(at - Date.now()) < 60_000);
   });
 }
+
+const unreadable = [-1, 0, 1e300, 'soon', '', null, [1_700_000_000], true, undefined];
+const ahead = now() + 2 * 86_400;
+for (const created of [...unreadable, ahead, ahead * 1000]) {
+  const time = created === ahead ? 'two days ahead' : JSON.stringify(created);
+  test(`an event created at ${time} is a notice: the provider is to be asked`, async () => {
+    const documentId = randomUUID();
+    for (const event of [documentEvent(documentId), recipientEvent(documentId)]) {
+      const answer = await webhook.send(signed({ ...event, created }));
+      assert.deepEqual([answer.status, answer.json], [200, { result: 'stored' }]);
+      const document = { documentId, group: 'sales', tag: 'order-17' };
+      assert.deepEqual(webhook.stored.at(-1), { kind: 'notice', document });
+    }
+  });
+}
+
+test('an event without a readable time that names no document is kept, set aside', async () => {
+  const event = recipientEvent(randomUUID(), 'recipient.completed', {
+    documentResourceUri: undefined,
+  });
+  const answer = await webhook.send(signed({ ...event, created: undefined }));
+  assert.deepEqual([answer.status, answer.json], [200, { result: 'stored' }]);
+  const message = webhook.stored.at(-1);
+  assert.equal(message?.kind, 'delivery');
+  assert.equal(message.input.changes.length, 0);
+  assert.equal(message.input.setAside[0]?.reason, 'an unreadable timestamp');
+});
 
 type Bent = [name: string, status: number, reason: string, bend: (body: Buffer) => TestRequest];
 const bent: Bent[] = [

@@ -245,7 +245,8 @@ test('the webhook is ready while Temporal answers, says why when not, and asks o
     assert.deepEqual(answer.json, { status: 'notReady', reason: 'Temporal does not answer' });
     state = new Error('no route');
     time += 1000;
-    assert.equal((await probed.send(get('/health/ready'))).json['reason'], 'no route');
+    assert.equal((await probed.send(get('/health/ready'))).json['reason'], 'the check failed');
+    assert.ok(probed.log.some((line) => line.includes('no route')));
   } finally {
     await probed.close();
   }

@@ -1,6 +1,7 @@
 import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Logger } from 'pino';
+import { BodyBudget, type BodyShare } from './body-budget.js';
 import type { CallbackInbox } from './callback-inbox.js';
 import {
   createCallbackIntake,
@@ -10,17 +11,16 @@ import {
 import { UnsupportedTypeError } from './errors.js';
 import { rememberReadiness, type Readiness } from './health.js';
 import { createMetrics, type WebhookMetrics } from './metrics.js';
-import { answerRefusals } from './refusals.js';
+import { answerRefusals, messageAndStack } from './refusals.js';
 import { readBody } from './request-body.js';
 import {
   bodyKindOf,
   checkToken,
   verifyCallback,
+  type CallbackRequest,
   type Trust,
   type VerifiedCallback,
 } from './verify-callback.js';
-
-export type { Readiness, Trust };
 
 /** Where the provider's callbacks go; a token may follow as one more segment. */
 export const CALLBACK_PATH = '/callbacks/legalesign';
@@ -32,6 +32,8 @@ export interface WebhookDependencies {
   /** In ms: what happened longer ago is set aside. */
   readonly maxAgeMs: number;
   readonly bodyLimitBytes: number;
+  /** What all bodies together may hold until they are answered. */
+  readonly bodyBudgetBytes: number;
   readonly logger: Logger;
   readonly metrics?: WebhookMetrics;
   /** The time in ms since 1970; the system's by default. */
@@ -44,10 +46,11 @@ export interface WebhookDependencies {
 export function createApp(dependencies: WebhookDependencies): Koa {
   const { logger, metrics = createMetrics(), now = Date.now } = dependencies;
   const intake = createCallbackIntake({ ...dependencies, now });
-  const ready = rememberReadiness(dependencies.ready, now);
+  const ready = rememberReadiness(dependencies.ready, now, logger);
+  const budget = new BodyBudget(dependencies.bodyBudgetBytes);
   const router = new Router();
   router.post([CALLBACK_PATH, `${CALLBACK_PATH}/:token`], (context) =>
-    takeCallback(context, intake, { ...dependencies, metrics }),
+    takeCallback(context, intake, { ...dependencies, metrics, budget }),
   );
   router.get('/health/live', (context) => {
     context.body = { status: 'live' };
@@ -59,7 +62,7 @@ export function createApp(dependencies: WebhookDependencies): Koa {
   });
   const app = new Koa();
   app.on('error', (error: unknown) => {
-    logger.error({ err: error }, 'an answer could not be sent');
+    recordUnsent(logger, error);
   });
   app.use(answerRefusals(logger, metrics));
   app.use(router.routes());
@@ -67,38 +70,58 @@ export function createApp(dependencies: WebhookDependencies): Koa {
   return app;
 }
 
-type CallbackDependencies = WebhookDependencies & { readonly metrics: WebhookMetrics };
+interface CallbackDependencies extends WebhookDependencies {
+  readonly metrics: WebhookMetrics;
+  readonly budget: BodyBudget;
+}
 
 async function takeCallback(
   context: RouterContext,
   intake: CallbackIntake,
-  { trust, bodyLimitBytes, metrics, logger }: CallbackDependencies,
+  { trust, bodyLimitBytes, metrics, logger, budget }: CallbackDependencies,
 ): Promise<void> {
   const answered = metrics.began();
+  const share = budget.open();
   try {
-    const callback = await readCallback(context, trust, bodyLimitBytes);
-    const acknowledgement = await intake(callback);
-    metrics.acknowledged(callback.format, acknowledgement);
-    record(logger, callback.format, acknowledgement);
-    context.body = { result: acknowledgement.result };
+    const request = await readRequest(context, trust, bodyLimitBytes, share);
+    await metrics.timed(async () => {
+      const callback = verifyCallback(request, trust);
+      const acknowledgement = await intake(callback);
+      metrics.acknowledged(callback.format, acknowledgement);
+      record(logger, callback.format, acknowledgement);
+      context.body = { result: acknowledgement.result };
+    });
   } finally {
+    share.release();
     answered();
   }
 }
 
 /** What can be refused without the body is refused before it is read. */
-async function readCallback(
+async function readRequest(
   context: RouterContext,
   trust: Trust,
   bodyLimitBytes: number,
-): Promise<VerifiedCallback> {
+  share: BodyShare,
+): Promise<CallbackRequest> {
+  const headers = context.req.headersDistinct;
+  const { type, charset } = context.request;
   const tokenMatched = checkToken(context.params['token'], trust.tokens);
-  const kind = bodyKindOf(context.request.type, context.request.charset);
+  const kind = bodyKindOf(headers['content-type'] ?? [], type, charset);
   if (!['', 'identity'].includes(context.get('Content-Encoding').toLowerCase())) {
     throw new UnsupportedTypeError('unsupportedEncoding', 'the body must not be compressed');
   }
-  const body = await readBody(context.req, bodyLimitBytes);
-  return verifyCallback({ kind, tokenMatched, body, headers: context.req.headersDistinct }, trust);
+  const body = await readBody(context.req, bodyLimitBytes, share);
+  return { kind, tokenMatched, body, headers };
+}
+
+/** A connection that broke is nobody's error here, and its error holds the bytes of the request. */
+function recordUnsent(logger: Logger, error: unknown): void {
+  if (error instanceof Error && 'code' in error) {
+    logger.debug({ code: error.code }, 'a connection broke');
+  } else {
+    logger.error({ err: messageAndStack(error) }, 'an answer could not be sent');
+  }
 }
 
 /** What people should see is `info`: entries or whole callbacks set aside. The rest is `debug`. */

@@ -1,5 +1,4 @@
 /** The only file that writes to Temporal. */
-import { randomUUID } from 'node:crypto';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
@@ -17,15 +16,10 @@ import {
   type StatusReport,
 } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
+import { BoundedCalls } from './bounded-calls.js';
 import { UnavailableError } from './errors.js';
+import type { NamedDocument } from './named-document.js';
 import { fitReport, splitDelivery } from './payload-size.js';
-
-/** A document with the labels that the callback gave it. */
-export interface NamedDocument {
-  readonly documentId: string;
-  readonly group?: string;
-  readonly tag?: string;
-}
 
 /** One durable write. Plain data, so that it can also wait in a file or in company. */
 export type InboxMessage =
@@ -48,16 +42,23 @@ export interface CallbackInbox {
 }
 
 /** What the inbox writes with. */
-export interface CallbackInboxOptions {
+interface CallbackInboxOptions {
   readonly client: Client;
   readonly taskQueue: string;
-  /** Per call, in ms. Without one, a call to a server that is down hangs for 20 s. */
+  /** Of one write, in ms; a delivery in parts has as much for each. 2 s unless told. */
   readonly deadlineMs?: number;
 }
 
 /** An inbox that is Temporal itself. */
-export function createCallbackInbox(options: CallbackInboxOptions): CallbackInbox {
-  const writer = new TemporalWriter(options);
+interface TemporalInbox extends CallbackInbox {
+  /** Resolves once the client may be closed. */
+  settled(): Promise<void>;
+}
+
+/** An inbox on a client's connection. */
+export function createCallbackInbox(options: CallbackInboxOptions): TemporalInbox {
+  const calls = new BoundedCalls(options.client);
+  const writer = new TemporalWriter(options, calls);
   return {
     async store(message) {
       try {
@@ -67,6 +68,7 @@ export function createCallbackInbox(options: CallbackInboxOptions): CallbackInbo
         throw new UnavailableError(error);
       }
     },
+    settled: () => calls.settled(),
   };
 }
 
@@ -74,9 +76,11 @@ class TemporalWriter {
   readonly #client: Client;
   readonly #taskQueue: string;
   readonly #deadlineMs: number;
+  readonly #calls: BoundedCalls;
 
-  constructor({ client, taskQueue, deadlineMs = 2000 }: CallbackInboxOptions) {
+  constructor({ client, taskQueue, deadlineMs = 2000 }: CallbackInboxOptions, calls: BoundedCalls) {
     this.#client = client;
+    this.#calls = calls;
     this.#taskQueue = taskQueue;
     this.#deadlineMs = deadlineMs;
   }
@@ -94,18 +98,20 @@ class TemporalWriter {
     }
   }
 
-  /** Part after part, so that each has the whole deadline. A redelivery finds those that exist. */
-  async #startDeliveries(digest: string, input: CallbackDeliveryInput): Promise<StoreResult> {
+  /** Part after part. A redelivery finds those that exist. */
+  #startDeliveries(digest: string, input: CallbackDeliveryInput): Promise<StoreResult> {
     const parts = splitDelivery(input);
-    const results: StoreResult[] = [];
-    for (const [index, part] of parts.entries()) {
-      results.push(await this.#startDelivery(callbackWorkflowId(digest, index + 1), part));
-    }
-    return results.every((result) => result === 'duplicate') ? 'duplicate' : 'stored';
+    return this.#calls.within(parts.length * this.#deadlineMs, async () => {
+      const results: StoreResult[] = [];
+      for (const [index, part] of parts.entries()) {
+        results.push(await this.#startDelivery(callbackWorkflowId(digest, index + 1), part));
+      }
+      return results.every((result) => result === 'duplicate') ? 'duplicate' : 'stored';
+    });
   }
 
   #startDelivery(workflowId: string, input: CallbackDeliveryInput): Promise<StoreResult> {
-    return this.#once('duplicate', () =>
+    return orExisting('duplicate', () =>
       this.#client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
         workflowId,
         taskQueue: this.#taskQueue,
@@ -118,7 +124,7 @@ class TemporalWriter {
   }
 
   #report(document: NamedDocument, report: StatusReport): Promise<StoreResult> {
-    return this.#once('closed', () =>
+    return this.#ofDocument(() =>
       this.#client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
         ...documentStart(document, report),
         taskQueue: this.#taskQueue,
@@ -129,7 +135,7 @@ class TemporalWriter {
   }
 
   #notice(document: NamedDocument): Promise<StoreResult> {
-    return this.#once('closed', () =>
+    return this.#ofDocument(() =>
       this.#client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
         ...documentStart(document),
         taskQueue: this.#taskQueue,
@@ -138,32 +144,49 @@ class TemporalWriter {
     );
   }
 
+  #ofDocument(write: () => Promise<unknown>): Promise<StoreResult> {
+    return this.#calls.within(this.#deadlineMs, () => orExisting('closed', write));
+  }
+
   /** Starts nothing for the document itself: whether it exists, only the provider can say. */
-  async #hint(documentId: string, receivedAt: string): Promise<StoreResult> {
-    const handle = this.#client.workflow.getHandle(documentWorkflowId(documentId));
-    try {
-      await this.#call(() => handle.signal(noticeReceivedSignal));
+  #hint(documentId: string, receivedAt: string): Promise<StoreResult> {
+    return this.#calls.within<StoreResult>(this.#deadlineMs, async () => {
+      const handle = this.#client.workflow.getHandle(documentWorkflowId(documentId));
+      try {
+        await handle.signal(noticeReceivedSignal);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        await this.#startHint(documentId, receivedAt);
+      }
       return 'stored';
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    }
+    });
+  }
+
+  /** Joins an earlier hint's delivery while that is open: it asks the provider again itself. */
+  async #startHint(documentId: string, receivedAt: string): Promise<void> {
     const hints = [documentId];
     const input = { source: 'hint', receivedAt, changes: [], hints, setAside: [] } as const;
-    return this.#startDelivery(callbackWorkflowId(`hint-${randomUUID()}`), input);
+    await this.#client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
+      workflowId: callbackWorkflowId(`hint-${documentId}`),
+      taskQueue: this.#taskQueue,
+      args: [input],
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      staticSummary: summaryOf(input),
+    });
   }
+}
 
-  async #once(existing: StoreResult, write: () => Promise<unknown>): Promise<StoreResult> {
-    try {
-      await this.#call(write);
-      return 'stored';
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return existing;
-      throw error;
-    }
-  }
-
-  #call<Result>(write: () => Promise<Result>): Promise<Result> {
-    return this.#client.withDeadline(Date.now() + this.#deadlineMs, write);
+async function orExisting(
+  existing: StoreResult,
+  write: () => Promise<unknown>,
+): Promise<StoreResult> {
+  try {
+    await write();
+    return 'stored';
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return existing;
+    throw error;
   }
 }
 

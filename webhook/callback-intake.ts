@@ -5,7 +5,8 @@ import type { CallbackDeliveryInput, StatusChange } from '../workflows/contract.
 import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
 import { formatDuration } from '../configuration/duration.js';
 import { parseBatch } from './parse-batch.js';
-import { parseHint, parseNotice, type Notice } from './parse-notice.js';
+import type { NamedDocument } from './named-document.js';
+import { parseHint, parseNotice } from './parse-notice.js';
 import { parseRealtime, type RealtimeNews } from './parse-realtime.js';
 import { createSharedWrites } from './shared-writes.js';
 import type { VerifiedCallback } from './verify-callback.js';
@@ -14,7 +15,7 @@ import type { VerifiedCallback } from './verify-callback.js';
  * What became of a callback. `setAside`: stored, but too old to be delivered. `ignored`: it says
  * nothing that changes a status. `empty`: a batch without entries. Each is answered 200.
  */
-export type CallbackResult = StoreResult | 'setAside' | 'ignored' | 'empty';
+type CallbackResult = StoreResult | 'setAside' | 'ignored' | 'empty';
 
 /** What is answered, logged and counted. IDs and counts, no content. */
 export interface Acknowledgement {
@@ -29,11 +30,11 @@ export interface Acknowledgement {
   readonly setAside: number;
 }
 
-/** Takes one callback. Throws MalformedError or UnavailableError. */
+/** Takes one callback. Throws MalformedError, TooLargeError or UnavailableError. */
 export type CallbackIntake = (callback: VerifiedCallback) => Promise<Acknowledgement>;
 
 /** What the intake works with. */
-export interface CallbackIntakeOptions {
+interface CallbackIntakeOptions {
   readonly inbox: CallbackInbox;
   /** In ms: what happened longer ago is stored, but held. */
   readonly maxAgeMs: number;
@@ -74,7 +75,10 @@ export function createCallbackIntake(options: CallbackIntakeOptions): CallbackIn
   }
 
   /** Equal notices are separate events, so none is remembered; those that coincide share. */
-  async function ask(document: Notice | undefined, message: (found: Notice) => InboxMessage) {
+  async function ask(
+    document: NamedDocument | undefined,
+    message: (found: NamedDocument) => InboxMessage,
+  ) {
     if (document === undefined) return { ...NOTHING, result: 'ignored' } as const;
     const write = message(document);
     const { documentId } = document;
@@ -88,7 +92,7 @@ export function createCallbackIntake(options: CallbackIntakeOptions): CallbackIn
       case 'batch':
         return once(bytes, (digest) => takeBatch(bytes, digest, options));
       case 'realtime':
-        return once(bytes, (digest) => takeRealtime(parseRealtime(bytes), digest, options));
+        return once(bytes, (digest) => takeRealtime(bytes, digest, options));
       case 'notice':
         return ask(parseNotice(bytes), (document) => ({ kind: 'notice', document }));
       case 'hint': {
@@ -110,24 +114,42 @@ async function takeBatch(
   digest: string,
   options: CallbackIntakeOptions,
 ): Promise<Acknowledgement> {
-  const { changes, setAside } = parseBatch(bytes);
+  const { changes, setAside } = parseBatch(bytes, options.now());
   if (changes.length + setAside.length === 0) return { ...NOTHING, result: 'empty', digest };
   return deliver(digest, { source: 'batch', changes, setAside }, options);
 }
 
 async function takeRealtime(
-  news: RealtimeNews,
+  bytes: Buffer,
   digest: string,
   options: CallbackIntakeOptions,
 ): Promise<Acknowledgement> {
-  if (news.kind === 'ignored') return { ...NOTHING, result: 'ignored', digest };
-  const changes = news.kind === 'report' ? news.report.changes : [news.change];
-  if (news.kind === 'unrouted' || isTooOld(changes, options)) {
-    return deliver(digest, { source: 'realtime', changes, setAside: [] }, options);
+  const news = parseRealtime(bytes, options.now());
+  switch (news.kind) {
+    case 'ignored':
+      return { ...NOTHING, result: 'ignored', digest };
+    case 'setAside':
+      return deliver(digest, { source: 'realtime', changes: [], setAside: [news.entry] }, options);
+    case 'unrouted':
+      return deliver(digest, { source: 'realtime', changes: [news.change], setAside: [] }, options);
+    case 'notice': {
+      const result = await options.inbox.store(news);
+      return { ...NOTHING, result, digest, documentId: news.document.documentId };
+    }
+    case 'report':
+      return takeReport(news, digest, options);
   }
-  const { kind, report, ...document } = news;
-  const result = await options.inbox.store({ kind, report, document });
-  return { ...counted({ changes, setAside: [] }), result, digest, documentId: news.documentId };
+}
+
+async function takeReport(
+  news: Extract<RealtimeNews, { kind: 'report' }>,
+  digest: string,
+  options: CallbackIntakeOptions,
+): Promise<Acknowledgement> {
+  const content = { source: 'realtime', changes: news.report.changes, setAside: [] } as const;
+  if (isTooOld(content.changes, options)) return deliver(digest, content, options);
+  const result = await options.inbox.store(news);
+  return { ...counted(content), result, digest, documentId: news.document.documentId };
 }
 
 async function deliver(

@@ -1,6 +1,6 @@
 import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { verifyRsa } from './verification.js';
+import { verifyRsa } from './signatures.js';
 
 /** Below this, RSA is within reach of an attacker with means. The provider's key has 4096. */
 const MIN_MODULUS_BITS = 2048;

@@ -14,6 +14,8 @@ export interface WebhookConfiguration {
   readonly trust: Trust;
   readonly maxAgeMs: number;
   readonly bodyLimitBytes: number;
+  /** Of all requests together. */
+  readonly bodyBudgetBytes: number;
   readonly taskQueue: string;
   /** One of pino's levels. */
   readonly logLevel: string;
@@ -22,12 +24,14 @@ export interface WebhookConfiguration {
 /** Reads the settings, and certificates from their files. Throws ConfigurationError. */
 export function readConfiguration(environment: Environment = process.env): WebhookConfiguration {
   const settings = new Settings(environment);
+  const bodyLimitBytes = readBytes(settings, 'WEBHOOK_BODY_LIMIT', '16MiB', BODY_LIMIT_MAX_BYTES);
   const configuration: WebhookConfiguration = {
     host: settings.text('WEBHOOK_HOST') ?? '127.0.0.1',
     port: settings.port('WEBHOOK_PORT', 3000),
     trust: readTrust(settings),
     maxAgeMs: settings.durationMs('WEBHOOK_MAX_AGE', '7d'),
-    bodyLimitBytes: readBodyLimit(settings),
+    bodyLimitBytes,
+    bodyBudgetBytes: readBudget(settings, bodyLimitBytes),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
@@ -38,18 +42,35 @@ export function readConfiguration(environment: Environment = process.env): Webho
 const UNITS_BYTES: ReadonlyMap<string, number> = new Map([
   ['', 1],
   ['kib', 1024],
-  ['mib', 1024 * 1024],
+  ['mib', 1024 ** 2],
+  ['gib', 1024 ** 3],
 ]);
 
 /** Beyond this, a few callbacks at once fill the memory. */
-const BODY_LIMIT_MAX_BYTES = 256 * 1024 * 1024;
+const BODY_LIMIT_MAX_BYTES = 256 * 1024 ** 2;
 
-function readBodyLimit(settings: Settings): number {
-  const text = settings.text('WEBHOOK_BODY_LIMIT') ?? '16MiB';
-  const [, amount = '', unit = ''] = /^(\d{1,9})\s*(KiB|MiB|)$/i.exec(text) ?? [];
+/** More than this is a slip of the pen. */
+const BODY_BUDGET_MAX_BYTES = 64 * 1024 ** 3;
+
+/** Shorter ones can be guessed; HMAC secrets even offline, from a single callback. */
+const SECRET_MIN_LENGTH = 16;
+
+function readBytes(settings: Settings, name: string, otherwise: string, maxBytes: number): number {
+  const text = settings.text(name) ?? otherwise;
+  const [, amount = '', unit = ''] = /^(\d{1,9})\s*(KiB|MiB|GiB|)$/i.exec(text) ?? [];
   const bytes = Number(amount) * (UNITS_BYTES.get(unit.toLowerCase()) ?? NaN);
-  if (!(bytes > 0 && bytes <= BODY_LIMIT_MAX_BYTES)) {
-    settings.problem(`WEBHOOK_BODY_LIMIT is not a size such as 16MiB, at most 256MiB: ${text}`);
+  if (bytes > 0 && bytes <= maxBytes) return bytes;
+  const max = `${maxBytes / 1024 ** 2}MiB`;
+  settings.problem(`${name} is not a size such as 16MiB, at most ${max}: ${text}`);
+  // Compares to nothing, so that one problem does not become two.
+  return NaN;
+}
+
+/** A budget that cannot hold one body would refuse it for ever. */
+function readBudget(settings: Settings, bodyLimitBytes: number): number {
+  const bytes = readBytes(settings, 'WEBHOOK_BODY_BUDGET', '256MiB', BODY_BUDGET_MAX_BYTES);
+  if (bytes < bodyLimitBytes) {
+    settings.problem('WEBHOOK_BODY_BUDGET is less than WEBHOOK_BODY_LIMIT');
   }
   return bytes;
 }
@@ -69,6 +90,14 @@ function readTrust(settings: Settings): Trust {
   }
   if (tokens.some((token) => !/^[\w.~-]+$/.test(token))) {
     settings.problem('WEBHOOK_TOKENS: a token is made of letters, digits and - . _ ~');
+  }
+  for (const [name, secrets] of [
+    ['WEBHOOK_TOKENS', tokens],
+    ['LEGALESIGN_HMAC_SECRETS', hmacSecrets],
+  ] as const) {
+    if (secrets.some((secret) => secret.length < SECRET_MIN_LENGTH)) {
+      settings.problem(`${name}: each has at least ${SECRET_MIN_LENGTH} characters`);
+    }
   }
   return { publicKeys: readAllKeys(paths, settings), hmacSecrets, tokens };
 }

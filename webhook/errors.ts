@@ -9,6 +9,7 @@ export type RefusalReason =
   | 'signatureMalformed'
   | 'signatureRepeated'
   | 'signatureWrong'
+  | 'signedPartMissing'
   | 'noKey'
   | 'tokenWrong'
   | 'formMalformed'
@@ -20,11 +21,14 @@ export type RefusalReason =
   | 'jsonMalformed'
   | 'truncated'
   | 'tooLarge'
+  | 'tooManyEntries'
   | 'unsupportedType'
   | 'unsupportedCharset'
   | 'unsupportedEncoding'
   | 'notFound'
   | 'methodNotAllowed'
+  | 'badHttp'
+  | 'busy'
   | 'unavailable'
   | 'internal';
 
@@ -56,10 +60,10 @@ export class MalformedError extends Refusal {
   }
 }
 
-/** 413: longer than the configured limit. */
+/** 413: more than the webhook takes at once. */
 export class TooLargeError extends Refusal {
-  constructor(limitBytes: number) {
-    super(413, 'tooLarge', `the body is longer than ${limitBytes} bytes: see WEBHOOK_BODY_LIMIT`);
+  constructor(reason: 'tooLarge' | 'tooManyEntries', message: string) {
+    super(413, reason, message);
   }
 }
 
@@ -75,13 +79,16 @@ export class UnsupportedTypeError extends Refusal {
 
 /** 503: nothing is wrong with the request, but it could not be made durable. Send it again. */
 export class UnavailableError extends Refusal {
-  /** What `Retry-After` says, in seconds. */
-  readonly retryAfterSeconds: number;
-
-  constructor(cause: unknown, retryAfterSeconds = 10) {
+  constructor(cause: unknown) {
     super(503, 'unavailable', 'the callback could not be stored now: send it again later', {
       cause,
     });
-    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** 503: the bodies of other requests fill WEBHOOK_BODY_BUDGET. Send it again. */
+export class BusyError extends Refusal {
+  constructor() {
+    super(503, 'busy', 'too many callbacks at once: send it again later');
   }
 }

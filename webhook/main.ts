@@ -1,15 +1,14 @@
 /** The webhook process: settings, connection and server put together, and taken apart in order. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
-import { Client, Connection, isGrpcDeadlineError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import { createCallbackInbox, type CallbackInbox } from './callback-inbox.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration, type WebhookConfiguration } from './configuration.js';
-import type { Readiness } from './health.js';
+import { askTemporal } from './health.js';
+import { closeServer, createHttpServer, listen } from './http-server.js';
 import { createMetrics } from './metrics.js';
 
 /** A webhook that listens. */
@@ -21,19 +20,13 @@ export interface RunningWebhook {
 }
 
 /** What a process that runs more than the webhook brings along. */
-export interface WebhookSurroundings {
+interface WebhookSurroundings {
   /** Stays open after `close()`. By default one is made from Temporal's own environment. */
   readonly client?: Client;
   /** By default Temporal itself. */
   readonly inbox?: CallbackInbox;
   readonly logger?: Logger;
 }
-
-/** How long answers that are under way may take when the webhook is closed. */
-const CLOSE_LIMIT_MS = 10_000;
-
-/** A probe's patience is short; an answer that takes longer is none. */
-const READY_DEADLINE_MS = 1500;
 
 /**
  * Listens, whether or not Temporal answers: until it does, the webhook is not ready.
@@ -45,21 +38,27 @@ export async function startWebhook(
 ): Promise<RunningWebhook> {
   const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
   const client = surroundings.client ?? createClient();
-  const { taskQueue } = configuration;
+  const { taskQueue, host, port } = configuration;
+  const metrics = createMetrics({ processMetrics: true });
+  const temporalInbox = createCallbackInbox({ client, taskQueue });
   const app = createApp({
     ...configuration,
-    inbox: surroundings.inbox ?? createCallbackInbox({ client, taskQueue }),
+    inbox: surroundings.inbox ?? temporalInbox,
     logger,
-    metrics: createMetrics({ processMetrics: true }),
-    ready: () => askTemporal(client),
+    metrics,
+    ready: () => askTemporal(client, logger),
   });
   const handle = app.callback();
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createHttpServer((request, response) => void handle(request, response), {
+    logger,
+    metrics,
+  });
   const closeConnection = async (): Promise<void> => {
+    await temporalInbox.settled();
     if (surroundings.client === undefined) await client.connection.close();
   };
   try {
-    const url = await listen(server, configuration);
+    const url = await listen(server, host, port);
     logger.info({ url }, 'the webhook listens');
     return { url, close: () => closeServer(server).finally(closeConnection) };
   } catch (error) {
@@ -77,52 +76,6 @@ function createClient(): Client {
     channelArgs: { 'grpc.max_reconnect_backoff_ms': 2000 },
   });
   return new Client({ connection, ...(namespace !== undefined && { namespace }) });
-}
-
-async function askTemporal(client: Client): Promise<Readiness> {
-  const { namespace } = client.options;
-  try {
-    await client.withDeadline(Date.now() + READY_DEADLINE_MS, () =>
-      client.workflowService.describeNamespace({ namespace }),
-    );
-    return { ok: true };
-  } catch (error) {
-    const why = isGrpcDeadlineError(error)
-      ? `nothing within ${READY_DEADLINE_MS} ms`
-      : lineOf(error);
-    return { ok: false, reason: `Temporal does not answer for namespace ${namespace}: ${why}` };
-  }
-}
-
-function listen(server: Server, { host, port }: WebhookConfiguration): Promise<string> {
-  // A callback is at most some megabytes: what takes longer to arrive will not arrive.
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 30_000;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve(urlOf(server.address() as AddressInfo));
-    });
-  });
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  const limit = setTimeout(() => {
-    server.closeAllConnections();
-  }, CLOSE_LIMIT_MS);
-  // A connection that is kept alive becomes idle only once its last answer is sent.
-  server.on('request', (_request, response) => response.setHeader('Connection', 'close'));
-  const sweep = setInterval(() => {
-    server.closeIdleConnections();
-  }, 50);
-  await new Promise((resolve) => server.close(resolve));
-  clearTimeout(limit);
-  clearInterval(sweep);
 }
 
 /** Until a signal to end. */

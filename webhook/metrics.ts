@@ -10,8 +10,10 @@ export interface WebhookMetrics {
   acknowledged(format: VerifiedCallback['format'], acknowledgement: Acknowledgement): void;
   /** A request was refused. */
   refused(reason: RefusalReason): void;
-  /** A callback arrived; the returned function is called when it is answered. */
+  /** A callback arrives; the returned function is called when it is answered. */
   began(): () => void;
+  /** Measures what is done between a body's arrival and its answer. */
+  timed<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 /** Metrics of one app. `processMetrics` adds Node's own (CPU, memory, event loop). */
@@ -32,11 +34,13 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
     began() {
       inFlight.inc();
-      const observe = seconds.startTimer();
       return () => {
         inFlight.dec();
-        observe();
       };
+    },
+    timed(work) {
+      const observe = seconds.startTimer();
+      return work().finally(observe);
     },
   };
 }
@@ -55,7 +59,7 @@ function createInstruments(registry: Registry) {
     }),
     refusals: new Counter({
       name: 'countersign_callbacks_refused_total',
-      help: 'Requests answered with an error, by reason.',
+      help: 'Requests refused, by reason.',
       labelNames: ['reason'] as const,
       registers,
     }),
@@ -67,13 +71,13 @@ function createInstruments(registry: Registry) {
     }),
     seconds: new Histogram({
       name: 'countersign_callback_seconds',
-      help: 'Time from a callback being read to its answer.',
+      help: "Time from the arrival of a callback's whole body to its answer.",
       buckets: BUCKETS_SECONDS,
       registers,
     }),
     inFlight: new Gauge({
       name: 'countersign_callbacks_in_flight',
-      help: 'Callbacks that are being taken now.',
+      help: 'Callbacks that arrive or are being taken now.',
       registers,
     }),
   };

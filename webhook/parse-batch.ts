@@ -6,10 +6,11 @@ import {
   type SetAsideEntry,
   type StatusChange,
 } from '../workflows/contract.js';
-import { MalformedError } from './errors.js';
+import { MalformedError, TooLargeError } from './errors.js';
 import { parseJson } from './json.js';
 import { parseResourceUri } from '../provider/resource-uri.js';
-import { parseTimestamp } from './timestamp.js';
+import { showEntry } from './show-entry.js';
+import { checkTime, parseTimestamp } from './timestamp.js';
 
 /** A batch as understood: every entry is in exactly one of the two lists. */
 export interface Batch {
@@ -17,26 +18,32 @@ export interface Batch {
   readonly setAside: readonly SetAsideEntry[];
 }
 
-const Named = z.object({ name: z.string() });
 const Entry = z.object({
   timestamp: z.string(),
   value: z.union([z.string().trim().min(1), z.number()]),
   resource_uri: z.string(),
 });
 
+/** Far above any genuine batch; more would keep the process from everything else for too long. */
+const MAX_ENTRIES = 200_000;
+
 /**
  * Verified bytes to changes. An entry that cannot be understood is set aside and stops no other.
- * @throws MalformedError where the whole is not a JSON list
+ * @param nowMs since 1970: what lies well after it is set aside
+ * @throws MalformedError where the whole is not a JSON list, TooLargeError where it is too long
  */
-export function parseBatch(bytes: Buffer): Batch {
+export function parseBatch(bytes: Buffer, nowMs: number): Batch {
   const list = parseJson(bytes);
   if (!Array.isArray(list)) {
     throw new MalformedError('jsonMalformed', '`data` is not a list of changes');
   }
+  if (list.length > MAX_ENTRIES) {
+    throw new TooLargeError('tooManyEntries', `\`data\` has more than ${MAX_ENTRIES} entries`);
+  }
   const changes: StatusChange[] = [];
   const setAside: SetAsideEntry[] = [];
   list.forEach((entry: unknown, position) => {
-    const read = readEntry(entry, position);
+    const read = readEntry(entry, position, nowMs);
     if (typeof read === 'string') setAside.push({ reason: read, entry: showEntry(entry) });
     else changes.push(read);
   });
@@ -44,37 +51,24 @@ export function parseBatch(bytes: Buffer): Batch {
 }
 
 /** The change that an entry tells of, or why it tells of none. */
-function readEntry(entry: unknown, position: number): StatusChange | string {
-  const named = Named.safeParse(entry);
-  if (!named.success) return 'an entry without a name';
-  if (named.data.name !== 'status') return 'an unknown name';
+function readEntry(entry: unknown, position: number, nowMs: number): StatusChange | string {
+  const name = nameOf(entry);
+  if (name === undefined) return 'an entry without a name';
+  if (name !== 'status') return 'an unknown name';
   const parsed = Entry.safeParse(entry);
   if (!parsed.success) return `${String(parsed.error.issues[0]?.path[0])} is missing or no text`;
   const { resource_uri: uri, timestamp, value } = parsed.data;
   const resource = parseResourceUri(uri);
   if (resource === undefined || resource.kind === 'group') return 'an unknown kind of resource';
-  const at = parseTimestamp(timestamp);
-  if (at === undefined) return 'an unreadable timestamp';
+  const { at, problem } = checkTime(parseTimestamp(timestamp), nowMs);
+  if (at === undefined) return problem;
   return resource.kind === 'document'
     ? { subject: 'document', id: resource.id, status: documentStatusOf(value), at, position }
     : { subject: 'signer', id: resource.id, status: signerStatusOf(value), at, position };
 }
 
-/** Enough to recognise an entry by. */
-const SHOWN_MAX_LENGTH = 300;
-
-/** The entry for people to read: cut, and without anything that looks like an e-mail address. */
-function showEntry(entry: unknown): string {
-  return printed(entry)
-    .replace(/[^\s"]+/g, (word) => (/@|%40/.test(word) ? '[e-mail]' : word))
-    .slice(0, SHOWN_MAX_LENGTH);
-}
-
-function printed(entry: unknown): string {
-  try {
-    return JSON.stringify(entry);
-  } catch {
-    // Only nesting can make JSON that was parsed unprintable: the stack is not deep enough.
-    return 'nested too deeply to show';
-  }
+/** Asked before the schema is, which takes ten times as long to say what is no entry at all. */
+function nameOf(entry: unknown): string | undefined {
+  if (typeof entry !== 'object' || entry === null || !('name' in entry)) return undefined;
+  return typeof entry.name === 'string' ? entry.name : undefined;
 }

@@ -2,37 +2,25 @@
 import { z } from 'zod';
 import { MalformedError } from './errors.js';
 import { decodeUtf8, parseJson } from './json.js';
-import { groupSlugOf, parseResourceUri, tagOf } from '../provider/resource-uri.js';
-
-/** A document of which something is to be asked. */
-export interface Notice {
-  readonly documentId: string;
-  readonly group?: string;
-  readonly tag?: string;
-}
+import { parseResourceUri } from '../provider/resource-uri.js';
+import { readLabels, type NamedDocument } from './named-document.js';
 
 const text = z.string().optional().catch(undefined);
 const Content = z.object({ resource_uri: z.string(), group: text, tag: text });
 
 /**
- * `json_signed` to a notice; undefined where it speaks of another kind of resource.
+ * `json_signed` to the document it names; undefined where it speaks of another kind of resource.
  * @throws MalformedError where it is not a JSON object with a `resource_uri`
  */
-export function parseNotice(bytes: Buffer): Notice | undefined {
+export function parseNotice(bytes: Buffer): NamedDocument | undefined {
   const content = Content.safeParse(parseJson(bytes));
   if (!content.success) {
     throw new MalformedError('fieldMissing', '`json_signed` has no `resource_uri`');
   }
-  const { resource_uri: uri, ...labels } = content.data;
+  const { resource_uri: uri, group, tag } = content.data;
   const resource = parseResourceUri(uri);
   if (resource?.kind !== 'document') return undefined;
-  const group = groupSlugOf(labels.group);
-  const tag = tagOf(labels.tag);
-  return {
-    documentId: resource.id,
-    ...(group !== undefined && { group }),
-    ...(tag !== undefined && { tag }),
-  };
+  return { documentId: resource.id, ...readLabels([group], tag) };
 }
 
 /**

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import {
   documentStatusOf,
   signerStatusOf,
-  type DocumentSnapshot,
   type DocumentStatus,
+  type SetAsideEntry,
   type SignerSnapshot,
   type SignerStatus,
   type StatusChange,
@@ -15,32 +15,33 @@ import {
 } from '../workflows/contract.js';
 import { MalformedError } from './errors.js';
 import { parseJson } from './json.js';
-import { groupSlugOf, idOf, tagOf } from '../provider/resource-uri.js';
-import { isoFromSeconds } from './timestamp.js';
+import { idOf } from '../provider/resource-uri.js';
+import { readLabels, type NamedDocument } from './named-document.js';
+import { showEntry } from './show-entry.js';
+import { checkTime, parseAnyTime, type CheckedTime } from './timestamp.js';
 
 /** What a realtime callback says. */
 export type RealtimeNews =
   | {
       readonly kind: 'report';
-      readonly documentId: string;
+      readonly document: NamedDocument;
       readonly report: StatusReport;
-      readonly group?: string;
-      readonly tag?: string;
     }
+  /** Of a document, at a time that cannot be believed: it is to be asked for. */
+  | { readonly kind: 'notice'; readonly document: NamedDocument }
   /** A signer whose document is not named: it has to be routed. */
   | { readonly kind: 'unrouted'; readonly change: StatusChange }
+  /** The same, at a time that cannot be believed. */
+  | { readonly kind: 'setAside'; readonly entry: SetAsideEntry }
   /** Nothing that changes a status. */
   | { readonly kind: 'ignored' };
 
 const text = z.string().optional().catch(undefined);
-const numeric = z.union([
-  z.number(),
-  z
-    .string()
-    .trim()
-    .regex(/^-?\d+$/),
-]);
-const status = numeric.optional().catch(undefined);
+const digits = z
+  .string()
+  .trim()
+  .regex(/^-?\d+$/);
+const status = z.union([z.number(), digits]).optional().catch(undefined);
 
 const Recipient = z.object({
   uuid: text,
@@ -81,36 +82,32 @@ const IGNORED: RealtimeNews = { kind: 'ignored' };
 
 /**
  * Verified bytes to news.
- * @throws MalformedError where it is not a JSON object, or one of a known kind without a usable
- *   `created`
+ * @param nowMs since 1970: a `created` well after it is not believed
+ * @throws MalformedError where it is not a JSON object
  */
-export function parseRealtime(bytes: Buffer): RealtimeNews {
+export function parseRealtime(bytes: Buffer, nowMs: number): RealtimeNews {
   const envelope = Envelope.safeParse(parseJson(bytes));
   if (!envelope.success) throw new MalformedError('jsonMalformed', 'the body is not an object');
   const { object, event, created, data } = envelope.data;
   if (object !== 'document' && object !== 'recipient') return IGNORED;
-  const at = parseCreated(created);
+  const time = checkTime(parseAnyTime(created), nowMs);
   const parsed = Data.safeParse(data);
   if (!parsed.success) return IGNORED;
   return object === 'document'
-    ? readDocument(event, at, parsed.data)
-    : readRecipient(event, at, parsed.data);
+    ? readDocument(event, time, parsed.data)
+    : readRecipient(event, time, parsed.data, created);
 }
 
-function parseCreated(created: unknown): string {
-  const seconds = numeric.safeParse(created);
-  const at = seconds.success ? isoFromSeconds(Number(seconds.data)) : undefined;
-  if (at !== undefined) return at;
-  throw new MalformedError('fieldMalformed', '`created` is not a time in whole seconds');
-}
-
-function readDocument(event: string, at: string, data: Data): RealtimeNews {
+function readDocument(event: string, { at }: CheckedTime, data: Data): RealtimeNews {
   const documentId = idOf('document', data.uuid) ?? idOf('document', data.resourceUri);
   const word = documentStatusBy(event, data);
   if (documentId === undefined || word === undefined) return IGNORED;
+  const labels = labelsOf(data);
+  const document = { documentId, ...labels };
+  if (at === undefined) return { kind: 'notice', document };
   return {
     kind: 'report',
-    documentId,
+    document,
     report: {
       source: 'realtime',
       changes: [{ subject: 'document', id: documentId, status: word, at, position: 0 }],
@@ -120,11 +117,10 @@ function readDocument(event: string, at: string, data: Data): RealtimeNews {
         status: word,
         finalPdf: event === 'document.finalPdfCreated',
         modified: at,
-        ...labelsOf(data),
+        ...labels,
         signers: data.recipients.flatMap(readSigner),
       },
     },
-    ...labelsOf(data),
   };
 }
 
@@ -135,16 +131,27 @@ function documentStatusBy(event: string, data: Data): DocumentStatus | undefined
   return event === 'document.created' ? 'created' : undefined;
 }
 
-function readRecipient(event: string, at: string, data: Data): RealtimeNews {
+function readRecipient(
+  event: string,
+  { at, problem }: CheckedTime,
+  data: Data,
+  created: unknown,
+): RealtimeNews {
   const id = idOf('signer', data.uuid) ?? idOf('signer', data.resourceUri);
   const word =
     data.status === undefined ? RECIPIENT_EVENTS.get(event) : signerStatusOf(data.status);
   if (id === undefined || word === undefined) return IGNORED;
-  const change: StatusChange = { subject: 'signer', id, status: word, at, position: 0 };
   const documentId = idOf('document', data.documentResourceUri) ?? idOf('document', data.document);
-  if (documentId === undefined) return { kind: 'unrouted', change };
+  const document = documentId === undefined ? undefined : { documentId, ...labelsOf(data) };
+  if (at === undefined) {
+    if (document !== undefined) return { kind: 'notice', document };
+    const entry = showEntry({ event, created, signer: id, status: word });
+    return { kind: 'setAside', entry: { reason: problem, entry } };
+  }
+  const change: StatusChange = { subject: 'signer', id, status: word, at, position: 0 };
+  if (document === undefined) return { kind: 'unrouted', change };
   const report: StatusReport = { source: 'realtime', changes: [change] };
-  return { kind: 'report', documentId, report, ...labelsOf(data) };
+  return { kind: 'report', document, report };
 }
 
 function readSigner(recipient: z.infer<typeof Recipient>): SignerSnapshot[] {
@@ -163,8 +170,6 @@ function readSigner(recipient: z.infer<typeof Recipient>): SignerSnapshot[] {
   ];
 }
 
-function labelsOf(data: Data): Pick<DocumentSnapshot, 'group' | 'tag'> {
-  const group = groupSlugOf(data.groupResourceUri) ?? groupSlugOf(data.group);
-  const tag = tagOf(data.tag);
-  return { ...(group !== undefined && { group }), ...(tag !== undefined && { tag }) };
+function labelsOf(data: Data): Omit<NamedDocument, 'documentId'> {
+  return readLabels([data.groupResourceUri, data.group], data.tag);
 }

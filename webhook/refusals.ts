@@ -1,8 +1,11 @@
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { Refusal, UnavailableError } from './errors.js';
+import { Refusal } from './errors.js';
 import type { WebhookMetrics } from './metrics.js';
 import { drain } from './request-body.js';
+
+/** The webhook has no queue: soon is as good as later, but not at once. */
+const RETRY_AFTER_SECONDS = '10';
 
 /** Turns what is thrown, and what no route answers, into an answer: the only place that does. */
 export function answerRefusals(logger: Logger, metrics: WebhookMetrics): Middleware {
@@ -37,9 +40,7 @@ async function answer(context: Context, refusal: Refusal): Promise<void> {
     context.set('Connection', 'close');
     await drain(context.req);
   }
-  if (refusal instanceof UnavailableError) {
-    context.set('Retry-After', String(refusal.retryAfterSeconds));
-  }
+  if (refusal.status === 503) context.set('Retry-After', RETRY_AFTER_SECONDS);
   context.status = refusal.status;
   context.body = { error: refusal.reason, message: refusal.message };
 }
@@ -48,8 +49,14 @@ function record(logger: Logger, refusal: Refusal): void {
   const { reason, status, message, cause } = refusal;
   if (status === 404 || status === 405) return;
   const fields = cause === undefined ? { reason } : { reason, cause: causesOf(cause) };
-  if (reason === 'internal') logger.error({ ...fields, err: cause }, message);
+  if (reason === 'internal') logger.error({ reason, err: messageAndStack(cause) }, message);
   else logger.warn(fields, message);
+}
+
+/** Of a bug, what finds it. An error's other fields can hold what the request held. */
+export function messageAndStack(error: unknown): Record<string, string | undefined> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  return { message: error.message, stack: error.stack };
 }
 
 /** The messages of an error and of what caused it: gRPC's reason is the innermost. */

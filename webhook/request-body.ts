@@ -1,20 +1,42 @@
 import type { IncomingMessage } from 'node:http';
-import rawBody from 'raw-body';
-import { MalformedError, TooLargeError } from './errors.js';
+import type { BodyShare } from './body-budget.js';
+import { BusyError, MalformedError, Refusal, TooLargeError } from './errors.js';
 
-/** The exact bytes of a request. Throws TooLargeError, or MalformedError where it broke off. */
-export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+/**
+ * The exact bytes of a request, counted in its share as they arrive.
+ * @throws TooLargeError, BusyError, or MalformedError where it broke off
+ */
+export async function readBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  share: BodyShare,
+): Promise<Buffer> {
+  // Said before a byte is read, where the length is.
+  checkLength(Number(request.headers['content-length'] ?? 0), limitBytes);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
   try {
-    const length = request.headers['content-length'] ?? null;
-    return await rawBody(request, { limit: limitBytes, length });
+    // Kept open where it is refused in the middle: the connection has still to carry the answer.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      const part = chunk as Buffer;
+      bytes += part.length;
+      checkLength(bytes, limitBytes);
+      if (!share.take(part.length)) throw new BusyError();
+      chunks.push(part);
+    }
   } catch (error) {
-    if (isTooLarge(error)) throw new TooLargeError(limitBytes);
+    if (error instanceof Refusal) throw error;
     throw new MalformedError('truncated', 'the body broke off before its end');
   }
+  return Buffer.concat(chunks, bytes);
 }
 
-function isTooLarge(error: unknown): boolean {
-  return error instanceof Error && 'type' in error && error.type === 'entity.too.large';
+function checkLength(bytes: number, limitBytes: number): void {
+  if (bytes <= limitBytes) return;
+  throw new TooLargeError(
+    'tooLarge',
+    `the body is longer than ${limitBytes} bytes: see WEBHOOK_BODY_LIMIT`,
+  );
 }
 
 /** Enough for a client that sends several times the limit to read its answer, and no more. */

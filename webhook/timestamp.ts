@@ -20,13 +20,41 @@ export function parseTimestamp(text: string): string | undefined {
   return /^\d/.test(iso) ? iso : undefined;
 }
 
-/** The last second of the year 9999: what lies beyond is milliseconds, or nonsense. */
-const MAX_SECONDS = 253_402_300_799;
+/** In seconds this is the year 5138: a larger number is milliseconds. */
+const MAX_SECONDS = 1e11;
 
-/** Seconds since 1970 as ISO 8601 UTC; undefined unless whole, positive and before 10000. */
-export function isoFromSeconds(seconds: number): string | undefined {
-  if (!Number.isInteger(seconds) || seconds <= 0 || seconds > MAX_SECONDS) return undefined;
-  return isoOf(new Date(seconds * 1000));
+/** The last millisecond that four digits of a year write. */
+const MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * A time written as the provider documents (seconds since 1970), or as milliseconds or ISO text, in
+ * ISO 8601 UTC; undefined where it is none of these. A fraction is cut.
+ */
+export function parseAnyTime(value: unknown): string | undefined {
+  if (typeof value === 'number') return isoFromNumber(value);
+  if (typeof value !== 'string') return undefined;
+  return /^\s*\d{1,16}(\.\d+)?\s*$/.test(value)
+    ? isoFromNumber(Number(value))
+    : parseTimestamp(value);
+}
+
+function isoFromNumber(number: number): string | undefined {
+  const ms = Math.floor(number) * (number > MAX_SECONDS ? 1 : 1000);
+  return ms > 0 && ms <= MAX_MS ? isoOf(new Date(ms)) : undefined;
+}
+
+/** A time, or why there is none that could be believed. */
+export type CheckedTime =
+  | { readonly at: string; readonly problem?: never }
+  | { readonly at?: never; readonly problem: string };
+
+/** Clocks and time zones go wrong by hours; what is further ahead would outrank all later news. */
+const AHEAD_MAX_MS = 86_400_000;
+
+/** @param nowMs since 1970 */
+export function checkTime(at: string | undefined, nowMs: number): CheckedTime {
+  if (at === undefined) return { problem: 'an unreadable timestamp' };
+  return Date.parse(at) > nowMs + AHEAD_MAX_MS ? { problem: 'a time in the future' } : { at };
 }
 
 function isoOf(instant: Date): string {

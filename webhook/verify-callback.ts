@@ -6,7 +6,7 @@
 import type { KeyObject } from 'node:crypto';
 import { MalformedError, SignatureError, UnsupportedTypeError } from './errors.js';
 import { parseForm, type FormField } from './form.js';
-import { decodeBase64, decodeEither, matchesToken, verifyHmac, verifyRsa } from './verification.js';
+import { decodeBase64, decodeEither, matchesToken, verifyHmac, verifyRsa } from './signatures.js';
 
 /** What the webhook believes in. Several of each, so that they can be rotated. */
 export interface Trust {
@@ -19,7 +19,7 @@ export interface Trust {
 }
 
 /** The two bodies that callbacks have. */
-export type BodyKind = 'form' | 'json';
+type BodyKind = 'form' | 'json';
 
 /** A request as the rules see it. */
 export interface CallbackRequest {
@@ -43,10 +43,17 @@ const TYPES: ReadonlyMap<string, BodyKind> = new Map([
   ['application/json', 'json'],
 ]);
 
-/** The kind of body by media type and charset (empty: not given), or UnsupportedTypeError. */
-export function bodyKindOf(mediaType: string, charset: string): BodyKind {
+/**
+ * The kind of body by the request's content types, media type and charset (empty: not given).
+ * Throws UnsupportedTypeError.
+ */
+export function bodyKindOf(
+  contentTypes: readonly string[],
+  mediaType: string,
+  charset: string,
+): BodyKind {
   const kind = TYPES.get(mediaType.trim().toLowerCase());
-  if (kind === undefined) {
+  if (kind === undefined || contentTypes.length > 1) {
     const known = [...TYPES.keys()].join(' or ');
     throw new UnsupportedTypeError('unsupportedType', `the content type must be ${known}`);
   }
@@ -79,11 +86,15 @@ function verifyForm(request: CallbackRequest, trust: Trust): VerifiedCallback {
   const fields = parseForm(request.body, ['data', 'signed', 'json_signed', 'resource_uri']);
   const [data, signed] = [fields.get('data'), fields.get('signed')];
   const [json, uri] = [fields.get('json_signed'), fields.get('resource_uri')];
+  const xSigned = onlyValue(request.headers, 'x-signed');
   if (data !== undefined || signed !== undefined) {
     if (json === undefined) return verifyBatch(data, signed, trust);
     throw new MalformedError('ambiguous', 'both json_signed and data or signed: which is it?');
   }
-  if (json !== undefined) return verifyNotice(json, request, trust);
+  if (json !== undefined) return verifyNotice(json, xSigned, request, trust);
+  if (xSigned !== undefined) {
+    throw new SignatureError('signedPartMissing', 'X-Signed without `json_signed`, which it signs');
+  }
   if (uri !== undefined) return takeHint({ bytes: uri.value, encoding: 'uri' }, request);
   throw new MalformedError('unknownFormat', 'none of the fields of a known callback');
 }
@@ -101,8 +112,12 @@ function verifyBatch(
   return { format: 'batch', bytes: genuineBytes('data', data, signature, trust) };
 }
 
-function verifyNotice(json: FormField, request: CallbackRequest, trust: Trust): VerifiedCallback {
-  const signature = onlyValue(request.headers, 'x-signed');
+function verifyNotice(
+  json: FormField,
+  signature: string | undefined,
+  request: CallbackRequest,
+  trust: Trust,
+): VerifiedCallback {
   if (signature === undefined || trust.publicKeys.length === 0) {
     return takeHint({ bytes: json.value, encoding: 'json' }, request);
   }

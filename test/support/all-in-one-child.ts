@@ -25,16 +25,24 @@ export interface Place {
   readonly folder: string;
   readonly archiveFolder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** How to end what was started there. */
+  readonly enders: (() => Promise<unknown>)[];
 }
 
 /** The same for all that is started here, so that a second start meets what the first one left. */
 export async function makePlace(context: TestContext): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-all-in-one-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
+  const enders: Place['enders'] = [];
+  context.after(async () => {
+    await Promise.all(enders.map((end) => end()));
+    await until(async () => (await processesOf({ folder })).length === 0);
+    await rm(folder, { recursive: true, force: true });
+  });
   const archiveFolder = join(folder, 'archive');
   return {
     folder,
     archiveFolder,
+    enders,
     environment: {
       COUNTERSIGN_DATA: join(folder, 'data'),
       ARCHIVE_URL: pathToFileURL(archiveFolder).href,
@@ -67,7 +75,6 @@ export interface AllInOneChild {
 
 /** Starts it; it ends with the test at the latest. */
 export function startChild(
-  context: TestContext,
   place: Place,
   environment: Readonly<Record<string, string>> = {},
 ): AllInOneChild {
@@ -83,10 +90,9 @@ export function startChild(
     await told;
     return { code: code as number | null, signal: signal as NodeJS.Signals, output, complaints };
   });
-  context.after(async () => {
+  place.enders.push(() => {
     child.kill('SIGKILL');
-    await ended;
-    await until(async () => (await processesOf(place)).length === 0);
+    return ended;
   });
   return {
     output,
@@ -138,7 +144,7 @@ export async function until<Answer>(
 }
 
 /** Command lines of the Temporal servers, and whatever else, that a place has still running. */
-export async function processesOf({ folder }: Place): Promise<string[]> {
+export async function processesOf({ folder }: Pick<Place, 'folder'>): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,args=']);
   return stdout.split('\n').filter((line) => line.includes(folder));
 }

@@ -9,6 +9,7 @@ import type { Countersign } from '../../client/index.js';
 import type { Environment } from '../../configuration/settings.js';
 import { createSandbox } from '../../sandbox/index.js';
 import type { Sandbox, SandboxOptions } from '../../sandbox/index.js';
+import { CALLBACK_PATH } from '../../webhook/app.js';
 import { readConfiguration as readWebhookConfiguration } from '../../webhook/configuration.js';
 import { startWebhook } from '../../webhook/main.js';
 import { readConfiguration as readWorkerConfiguration } from '../../worker/configuration.js';
@@ -117,6 +118,6 @@ function environmentFor(sandbox: Sandbox, folder: string, more: Environment = {}
 }
 
 function subscribe(sandbox: Sandbox, webhookUrl: string): void {
-  const url = `${webhookUrl}/callbacks/legalesign`;
+  const url = `${webhookUrl}${CALLBACK_PATH}`;
   for (const notify of ['all', 'signed', 'realtime'] as const) sandbox.subscribe({ url, notify });
 }

@@ -1,8 +1,14 @@
 /** The webhook's app behind a real socket, with an inbox that remembers instead of storing. */
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type RequestListener,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { createApp, type WebhookDependencies } from '../../webhook/app.js';
+import { createHttpServer, type HttpLimits } from '../../webhook/http-server.js';
 import type { InboxMessage, StoreResult } from '../../webhook/callback-inbox.js';
 import { createMetrics, type WebhookMetrics } from '../../webhook/metrics.js';
 import type { TestRequest } from './webhook-signing.js';
@@ -28,18 +34,28 @@ export interface TestWebhook {
 
 export type TestWebhookOptions = Partial<Omit<WebhookDependencies, 'inbox' | 'logger'>> & {
   readonly store?: (message: InboxMessage) => Promise<StoreResult>;
+  readonly limits?: HttpLimits;
+  /** The app in a server that is not ours. */
+  readonly isMounted?: boolean;
 };
 
 export async function startTestWebhook(options: TestWebhookOptions = {}): Promise<TestWebhook> {
   const stored: InboxMessage[] = [];
   const log: string[] = [];
   const metrics = createMetrics();
-  const { store = () => Promise.resolve('stored' as const), ...dependencies } = options;
+  const {
+    store = () => Promise.resolve('stored' as const),
+    isMounted = false,
+    limits,
+    ...dependencies
+  } = options;
+  const logger = pino({ level: 'trace' }, { write: (line: string) => void log.push(line) });
   const app = createApp({
     trust: { publicKeys: [], hmacSecrets: [], tokens: [] },
     maxAgeMs: 7 * 86_400_000,
     bodyLimitBytes: 16 * 1024 * 1024,
-    logger: pino({ level: 'trace' }, { write: (line: string) => void log.push(line) }),
+    bodyBudgetBytes: 256 * 1024 * 1024,
+    logger,
     metrics,
     ready: () => Promise.resolve({ ok: true }),
     ...dependencies,
@@ -51,7 +67,10 @@ export async function startTestWebhook(options: TestWebhookOptions = {}): Promis
     },
   });
   const handle = app.callback();
-  const server = createServer((incoming, response) => void handle(incoming, response));
+  const listener: RequestListener = (incoming, response) => void handle(incoming, response);
+  const server = isMounted
+    ? createServer(listener)
+    : createHttpServer(listener, { logger, metrics, ...(limits && { limits }) });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

@@ -9,7 +9,7 @@ import {
   matchesToken,
   verifyHmac,
   verifyRsa,
-} from '../webhook/verification.js';
+} from '../webhook/signatures.js';
 import { hmac } from './support/webhook-signing.js';
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
