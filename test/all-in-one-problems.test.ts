@@ -48,15 +48,6 @@ test('every port in use is told in a line that names the variable which moves it
   await assertRefused(place, environment, expected);
 });
 
-for (const name of PORT_VARIABLES) {
-  test(`a port in use for ${name} alone is told in a line`, async (t) => {
-    const place = await makePlace(t);
-    const port = await occupyPort(t);
-    const expected = new RegExp(`^port ${port} is in use: .* ${name} `);
-    await assertRefused(place, { [name]: port }, [expected]);
-  });
-}
-
 test('two parts that want one port are told', async (t) => {
   const port = String(await pickFreePort('127.0.0.1'));
   await assertRefused(await makePlace(t), { SANDBOX_PORT: port, WEBHOOK_PORT: port }, [
