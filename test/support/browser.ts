@@ -50,6 +50,8 @@ export async function openPage(
   });
   page.on('pageerror', (error) => troubles.push(`exception: ${error.message}`));
   page.on('requestfailed', (request) => {
+    // A page that gives up its own request, because it asks anew, has no trouble.
+    if (request.failure()?.errorText === 'net::ERR_ABORTED') return;
     troubles.push(`failed: ${request.method()} ${request.url()} ${request.failure()?.errorText}`);
   });
   page.on('response', (response) => {
