@@ -4,6 +4,7 @@
  * change that adds a way, and give the new history a name of its own: the old ones must replay too.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
@@ -14,6 +15,8 @@ import {
 import { openStage, type Stage } from './stage.js';
 
 const FOLDER = new URL('../histories/', import.meta.url);
+/** Stack traces name it; whoever reads a history has another. */
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 type Scenario = (stage: Stage) => Promise<string>;
 
@@ -112,7 +115,10 @@ async function record(name: string, scenario: Scenario): Promise<void> {
   try {
     const workflowId = await scenario(stage);
     const history = await stage.client.workflow.getHandle(workflowId).fetchHistory();
-    await writeFile(new URL(`${name}.json`, FOLDER), `${historyToJSON(history)}\n`);
+    await writeFile(
+      new URL(`${name}.json`, FOLDER),
+      `${historyToJSON(history).replaceAll(ROOT, '/app/')}\n`,
+    );
     process.stdout.write(`${name}: ${history.events?.length ?? 0} events\n`);
   } finally {
     await stage.close();
