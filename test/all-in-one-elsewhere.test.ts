@@ -30,13 +30,6 @@ test('with TEMPORAL_ADDRESS it uses that server and starts none', async (t) => {
   assert.equal((await child.ended).code, 0);
 });
 
-test('with TEMPORAL_NAMESPACE the server of its own has that namespace', async (t) => {
-  const place = await makePlace(t);
-  const child = startChild(place, { TEMPORAL_NAMESPACE: 'contracts' });
-  await child.line(/namespaces\/contracts\/workflows/);
-  await child.line(/^demo +completed/);
-});
-
 test('an address where nothing answers is told in a line', async (t) => {
   const place = await makePlace(t);
   const address = `127.0.0.1:${place.environment['COUNTERSIGN_TEMPORAL_PORT'] ?? ''}`;

@@ -53,19 +53,11 @@ test('a document is created and signed on the sandbox’s page', { skip: noBrows
   const link = (await card.getByRole('link', { name: /^Workflow/ }).getAttribute('href')) ?? '';
   assert.ok(link.endsWith(`/workflows/document%3A${documentId}`));
   assert.deepEqual(troubles, []);
-});
 
-test('no look of the sandbox’s page is wider than its window', { skip: noBrowser }, async (t) => {
-  const place = await makePlace(t);
-  const child = startChild(place);
-  const { sandbox } = await addressesOf(child);
-  const documentId = await demoDocument(child);
-  for (const width of [360, 768, 1280]) {
-    const { page, troubles } = await openPage(t, sandbox, { width, colorScheme: 'dark' });
-    await page.locator(`#document-${documentId}`).waitFor();
+  for (const width of [360, 768, 1920]) {
+    await page.setViewportSize({ width, height: 800 });
     const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
-    assert.equal(await page.evaluate(overflow), 0, `${width}`);
-    assert.deepEqual(troubles, []);
+    assert.equal(await page.evaluate(overflow), 0, `scrolls sideways at ${width} px`);
   }
 });
 

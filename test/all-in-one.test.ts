@@ -90,16 +90,18 @@ test('Ctrl-C in the middle of a start and of a demo is no failure; the demo goes
   assert.ok(await readArchived(place.archiveFolder, documentId));
 });
 
-test('a document left open by one run is completed in the next', async (t) => {
+test('a document left open by one run is completed in the next, in any namespace', async (t) => {
   const place = await makePlace(t);
-  const first = startChild(place, { COUNTERSIGN_DEMO: 'off' });
+  const environment = { COUNTERSIGN_DEMO: 'off', TEMPORAL_NAMESPACE: 'contracts' };
+  const first = startChild(place, environment);
+  await first.line(/namespace contracts/);
   const { sandbox } = await addressesOf(first);
   const documentId = await createAt(sandbox, { name: 'Left open', tag: 'kept' });
   first.kill('SIGTERM');
   assert.equal((await first.ended).code, 0);
   assert.equal(await readArchived(place.archiveFolder, documentId), undefined);
 
-  const second = startChild(place, { COUNTERSIGN_DEMO: 'off' });
+  const second = startChild(place, environment);
   await second.line(/^ready/);
   const open = await documentAt(sandbox, documentId);
   assert.deepEqual([open.status, open.hash], [10, null]);
