@@ -1,11 +1,10 @@
 /** Everything in one process tree: Temporal, sandbox, worker, webhook; taken apart in order. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { createProviderClient } from '../provider/provider-client.js';
 import { createSandbox } from '../sandbox/index.js';
-import type { Sandbox } from '../sandbox/index.js';
+import type { Sandbox, SandboxSettings } from '../sandbox/index.js';
+import { CALLBACK_PATH } from '../webhook/app.js';
 import { startWebhook } from '../webhook/main.js';
 import { installRuntime, startWorker } from '../worker/main.js';
 import { bundleWorkflows } from '../worker/workflow-bundle.js';
@@ -15,7 +14,6 @@ import type {
   AllInOneConfiguration,
   DevelopmentServerSettings,
   PartsConfiguration,
-  SandboxSettings,
 } from './configuration.js';
 import { portProblems } from './port-problems.js';
 import type { WantedPort } from './port-problems.js';
@@ -113,13 +111,7 @@ async function startParts(
     ? await openSandbox(sandboxSettings, workflowLink(temporalUiUrl, namespace), logger)
     : undefined;
   const closeSandbox = closers.push(async () => sandbox?.close());
-  const parts = readParts(
-    sandbox &&
-      sandboxSettings && {
-        apiUrl: sandbox.apiUrl,
-        certificateFile: sandboxSettings.certificateFile,
-      },
-  );
+  const parts = readParts(sandbox);
 
   installRuntime(logger, parts.worker.metricsAddress);
   const options = { workflowBundle: await bundling };
@@ -169,26 +161,22 @@ async function startServer(
   return server;
 }
 
-async function openSandbox(
+function openSandbox(
   settings: SandboxSettings,
   workflowUrl: ((documentId: string) => string) | undefined,
   logger: Logger,
 ): Promise<Sandbox> {
-  const { certificateFile, ...rest } = settings;
-  const sandbox = await createSandbox({
-    ...rest,
+  return createSandbox({
+    ...settings,
     ...(workflowUrl ? { workflowUrl } : {}),
     logger: logger.child({ part: 'sandbox' }, { level: 'warn' }),
   });
-  await mkdir(dirname(certificateFile), { recursive: true });
-  await writeFile(certificateFile, sandbox.certificatePem);
-  return sandbox;
 }
 
 /** All three formats, as a customer of the provider would register them. */
 async function subscribe({ worker }: PartsConfiguration, webhookUrl: string): Promise<void> {
   const provider = createProviderClient(worker.provider);
-  const url = `${webhookUrl}/callbacks/legalesign`;
+  const url = `${webhookUrl}${CALLBACK_PATH}`;
   try {
     const known = await provider.listNotifications();
     const registered = known.filter((each) => each.url === url).map(({ notify }) => notify);

@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { ConfigurationError, LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
+import { readSandboxSettings } from '../sandbox/index.js';
+import type { Sandbox, SandboxSettings } from '../sandbox/index.js';
 import { readConfiguration as readWorkerConfiguration } from '../worker/configuration.js';
 import type { WorkerConfiguration } from '../worker/configuration.js';
 import { readConfiguration as readWebhookConfiguration } from '../webhook/configuration.js';
@@ -24,14 +26,6 @@ export interface DevelopmentServerSettings {
   readonly namespace: string | undefined;
 }
 
-export interface SandboxSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly dataDirectory: string;
-  readonly certificateFile: string;
-  readonly batchIntervalMs: number;
-}
-
 export interface AllInOneConfiguration {
   /** Undefined: the environment or a profile names a server. */
   readonly developmentServer: DevelopmentServerSettings | undefined;
@@ -46,16 +40,10 @@ export interface AllInOneConfiguration {
   readonly logLevel: string;
 }
 
-/** The credentials that the sandbox accepts, as any: it holds nothing that is worth protecting. */
-const SANDBOX_SETTINGS = {
-  LEGALESIGN_API_KEY: 'sandbox:sandbox',
-  LEGALESIGN_ORGANISATION: '',
-  LEGALESIGN_HMAC_SECRETS: '',
-};
-
 /** In place of an address and a certificate that the sandbox has not made yet. */
 const SANDBOX_TO_BE = {
-  ...SANDBOX_SETTINGS,
+  LEGALESIGN_API_KEY: 'sandbox:sandbox',
+  LEGALESIGN_ORGANISATION: '',
   LEGALESIGN_API_URL: '',
   LEGALESIGN_CERTIFICATES: '',
   LEGALESIGN_HMAC_SECRETS: 'stands-in-for-the-certificate',
@@ -136,14 +124,7 @@ function readDevelopmentServer(
 }
 
 function readSandbox(settings: Settings, data: string): SandboxSettings {
-  return {
-    host: settings.text('SANDBOX_HOST') ?? '127.0.0.1',
-    port: settings.port('SANDBOX_PORT', 3001),
-    dataDirectory: join(data, 'sandbox'),
-    certificateFile: join(data, 'sandbox', 'certificate.pem'),
-    // The provider's own six minutes would hide what there is to see.
-    batchIntervalMs: settings.durationMs('SANDBOX_BATCH_INTERVAL', '5s'),
-  };
+  return { ...readSandboxSettings(settings), dataDirectory: join(data, 'sandbox') };
 }
 
 export interface PartsConfiguration {
@@ -156,16 +137,22 @@ export interface PartsConfiguration {
  * @throws ConfigurationError with the problems of both
  */
 export function readParts(
-  sandbox: { readonly apiUrl: string; readonly certificateFile: string } | undefined,
+  sandbox: Sandbox | undefined,
   environment: Environment = process.env,
 ): PartsConfiguration {
-  if (!sandbox) return readBoth(environment);
-  return readBoth({
-    ...environment,
-    ...SANDBOX_SETTINGS,
+  return readBoth(sandbox ? { ...environment, ...settingsFor(sandbox) } : environment);
+}
+
+/** What a customer of the sandbox sets, were it the provider. */
+function settingsFor(sandbox: Sandbox): Environment {
+  const key = sandbox.apiKeys?.[0] ?? 'sandbox:sandbox';
+  return {
+    LEGALESIGN_API_KEY: key,
+    LEGALESIGN_ORGANISATION: key.startsWith('ak_') ? 'sandbox' : '',
     LEGALESIGN_API_URL: sandbox.apiUrl,
-    LEGALESIGN_CERTIFICATES: sandbox.certificateFile,
-  });
+    LEGALESIGN_CERTIFICATES: sandbox.certificateFile ?? '',
+    LEGALESIGN_HMAC_SECRETS: sandbox.hmacSecret ?? '',
+  };
 }
 
 function readBoth(environment: Environment): PartsConfiguration {

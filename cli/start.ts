@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { SigningOutcome } from '../client/index.js';
+import { CALLBACK_PATH } from '../webhook/app.js';
 import { startAllInOne } from './all-in-one.js';
 import type { AllInOne } from './all-in-one.js';
 import { ConfigurationError, readConfiguration } from './configuration.js';
@@ -49,7 +50,7 @@ function logStream(): pretty.PrettyStream {
 
 function printParts(allInOne: AllInOne, elapsedMs: number): void {
   const { sandbox, parts, temporal, temporalUiUrl, webhookUrl } = allInOne;
-  const callbacks = `${webhookUrl}/callbacks/legalesign`;
+  const callbacks = `${webhookUrl}${CALLBACK_PATH}`;
   const { taskQueue, archiveUrl, provider } = parts.worker;
   const { address } = temporal.connectionOptions;
   const rows: (readonly [string, string | undefined, string])[] = [

@@ -69,6 +69,8 @@ export interface Sandbox extends SandboxControl {
   readonly certificateFile: string | undefined;
   readonly keyPair: KeyPair;
   readonly hmacSecret: string | undefined;
+  /** The keys accepted; undefined: every well-formed one. */
+  readonly apiKeys: readonly string[] | undefined;
   /** Stops in order; resolves when nothing is left running and the state is on disk. */
   close(): Promise<void>;
 }
@@ -163,7 +165,7 @@ async function serve(
   const handle = app.callback();
   server.on('request', (request, response) => void handle(request, response));
   return Object.assign(control, {
-    ...{ url, apiUrl: `${url}/api/v1`, keyPair, hmacSecret },
+    ...{ url, apiUrl: `${url}/api/v1`, keyPair, hmacSecret, apiKeys },
     ...{ certificatePem, certificateUrl: `${url}${CERTIFICATE_PATH}`, certificateFile },
     close: async () => {
       const stopped = stop(server);

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  demoDocument,
-  makePlace,
-  processesOf,
-  startChild,
-  until,
-} from './support/all-in-one-child.js';
+import { demoDocument, makePlace, processesOf, startChild } from './support/all-in-one-child.js';
+import { until } from './support/until.js';
 import { readArchived } from './support/archived.js';
 import { startTestSandbox } from './support/sandbox-stage.js';
 import { startTestServer } from './support/temporal.js';

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  demoDocument,
-  makePlace,
-  processesOf,
-  startChild,
-  until,
-} from './support/all-in-one-child.js';
+import { demoDocument, makePlace, processesOf, startChild } from './support/all-in-one-child.js';
+import { until } from './support/until.js';
 import { readArchived } from './support/archived.js';
 
 test('killed in the middle of the demo, the next start completes the same document', async (t) => {

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import {
-  addressesOf,
-  demoDocument,
-  makePlace,
-  startChild,
-  until,
-} from './support/all-in-one-child.js';
+import { addressesOf, demoDocument, makePlace, startChild } from './support/all-in-one-child.js';
+import { until } from './support/until.js';
 import { readArchived } from './support/archived.js';
 import { noBrowser, openPage } from './support/browser.js';
 import { documentAt } from './support/sandbox-calls.js';

@@ -7,8 +7,8 @@ import {
   makePlace,
   processesOf,
   startChild,
-  until,
 } from './support/all-in-one-child.js';
+import { until } from './support/until.js';
 import type { Place } from './support/all-in-one-child.js';
 import { readArchived } from './support/archived.js';
 import { completeAt, createAt, documentAt } from './support/sandbox-calls.js';

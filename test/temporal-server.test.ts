@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import {
@@ -19,6 +18,7 @@ import {
   type TemporalServerOptions,
 } from '../cli/temporal-server.js';
 import { findTestBinary, startTestServer } from './support/temporal.js';
+import { until } from './support/until.js';
 
 const OWNER = fileURLToPath(new URL('support/temporal-owner.ts', import.meta.url));
 
@@ -249,13 +249,5 @@ function isAlive(pid: number): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + 15_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadlineMs, 'it did not come about within 15 s');
-    await delay(20);
   }
 }

@@ -1,4 +1,5 @@
 /** The only file that writes to Temporal. */
+import { randomUUID } from 'node:crypto';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
@@ -162,16 +163,14 @@ class TemporalWriter {
     });
   }
 
-  /** Joins an earlier hint's delivery while that is open: it asks the provider again itself. */
+  /** Never joins an earlier hint's delivery: that one may have asked the provider already. */
   async #startHint(documentId: string, receivedAt: string): Promise<void> {
     const hints = [documentId];
     const input = { source: 'hint', receivedAt, changes: [], hints, setAside: [] } as const;
     await this.#client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
-      workflowId: callbackWorkflowId(`hint-${documentId}`),
+      workflowId: callbackWorkflowId(`hint-${documentId}-${randomUUID()}`),
       taskQueue: this.#taskQueue,
       args: [input],
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       staticSummary: summaryOf(input),
     });
   }

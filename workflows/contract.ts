@@ -39,8 +39,7 @@ export function documentWorkflowId(documentId: string): string {
 /**
  * The Workflow ID of a callback's `callbackDelivery`.
  * @param digest SHA-256 of the signed data in hex, so that a redelivery finds the first delivery;
- *   for an unsigned hint `hint-` and the document's ID: one that finds an earlier one's delivery
- *   still open joins it, and one that finds it closed starts another
+ *   for an unsigned hint `hint-`, the document's ID and a number of its own
  * @param part counts from 1; only a callback too large for one payload has more than one
  */
 export function callbackWorkflowId(digest: string, part = 1): string {

@@ -7,18 +7,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { pickFreePort } from '../../cli/ports.js';
 import { findTestBinary } from './temporal.js';
+import { until } from './until.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOOPBACK = '127.0.0.1';
-
-/** A start takes some 3 s; a machine in need may take longer. */
-const LINE_LIMIT_MS = 40_000;
-const POLL_MS = 50;
 
 /** Where one or several starts, one after the other, keep what they keep. */
 export interface Place {
@@ -127,20 +123,6 @@ async function lineOf(
     }
     return match;
   });
-}
-
-/** Asks until the answer is something. @throws when that takes too long */
-export async function until<Answer>(
-  ask: () => Answer | undefined | false | Promise<Answer | undefined | false>,
-  limitMs = LINE_LIMIT_MS,
-): Promise<Answer> {
-  const deadline = Date.now() + limitMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${String(ask)}`);
-    await delay(POLL_MS);
-  }
 }
 
 /** Command lines of the Temporal servers, and whatever else, that a place has still running. */
