@@ -14,7 +14,7 @@ const importTable = {
   configuration: { ours: [], packages: '^[^.n]' },
   provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
-    ours: ['workflows/(contract|document-start|progress)', 'provider/.+'],
+    ours: ['workflows/(contract|document-start|listed-documents|progress|status-digest)', 'provider/.+'],
     packages: '^@temporalio/(worker|workflow)$',
   },
   webhook: {

@@ -1,35 +1,24 @@
 import { Context } from '@temporalio/activity';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { Client } from '@temporalio/client';
 import PQueue from 'p-queue';
 import type { ProviderClient } from '../provider/provider-client.js';
-import { statusChangedSignal, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type {
   Activities,
   DeliverChangesInput,
   DeliverChangesResult,
+  DocumentSigningInput,
   StatusReport,
 } from '../workflows/contract.js';
-import { documentStart } from '../workflows/document-start.js';
+import { withHeartbeat } from './heartbeat.js';
+import { signalDocument, SIGNALS_AT_ONCE, type Documents } from './signal-document.js';
 import type { Routing, SignerRoutes } from './signer-routes.js';
 
 /** What delivering needs. */
-export interface Delivery {
-  readonly client: Client;
-  readonly taskQueue: string;
+export interface Delivery extends Documents {
   readonly provider: ProviderClient;
   readonly routes: SignerRoutes;
   /** Before what cannot be delivered is asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
 }
-
-/** A development server takes some hundred signals a second, from this many callers or more. */
-const SIGNALS_AT_ONCE = 16;
-
-const SIGNAL_DEADLINE_MS = 10_000;
-
-/** Three beats within the heartbeat time-out of a minute. */
-const HEARTBEAT_MS = 15_000;
 
 const UNKNOWN_DOCUMENT = 'the provider does not know this document';
 
@@ -49,23 +38,14 @@ interface Undelivered {
 
 /** Routes changes to their documents and signals each document once, with its changes in order. */
 export function createDeliverChanges(delivery: Delivery): Activities['deliverChanges'] {
-  return async (input) => {
-    const context = Context.current();
-    const { cancellationSignal: signal } = context;
-    let progress = { phase: 'visibility', count: 0 };
-    // By the clock: waiting for visibility, or for a turn at the provider, is no silence.
-    const beating = setInterval(() => {
-      context.heartbeat(progress);
-    }, HEARTBEAT_MS);
-    const report = (phase: string) => (count: number) => {
-      progress = { phase, count };
-    };
-    try {
-      return await deliverOnce(delivery, input, { signal, report });
-    } finally {
-      clearInterval(beating);
-    }
-  };
+  return (input) =>
+    withHeartbeat((note) => {
+      const { cancellationSignal: signal } = Context.current();
+      const report = (phase: string) => (count: number) => {
+        note({ phase, count });
+      };
+      return deliverOnce(delivery, input, { signal, report });
+    });
 }
 
 interface Run {
@@ -167,7 +147,7 @@ async function sendAll(
     // Another attempt is under way, or the worker stops: this one has no more to say.
     signal.throwIfAborted();
     try {
-      const isOpen = await send(delivery, parcel);
+      const isOpen = await signalDocument(delivery, inputOf(parcel), parcel.report);
       result.delivered += parcel.changes.length;
       if (isOpen) result.documents += 1;
       else result.closedDocuments += 1;
@@ -182,25 +162,9 @@ async function sendAll(
   return { ...result, undeliveredChanges, undeliveredHints };
 }
 
-/** @returns whether the document is open; one that has its outcome needs nothing more */
-async function send(delivery: Delivery, { documentId, report }: Parcel): Promise<boolean> {
-  const { client, taskQueue } = delivery;
+function inputOf({ documentId, report }: Parcel): DocumentSigningInput {
   const { group, tag } = report.snapshot ?? {};
-  const input = { documentId, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
-  try {
-    await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () =>
-      client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-        ...documentStart(input, report),
-        taskQueue,
-        signal: statusChangedSignal,
-        signalArgs: [report],
-      }),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    throw error;
-  }
+  return { documentId, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
 }
 
 function reasonOf(error: unknown): string {

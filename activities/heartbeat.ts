@@ -21,14 +21,11 @@ export interface Heartbeat {
 /** Starts beating for the current activity, three times within its heartbeat time-out. */
 export function startHeartbeat(): Heartbeat {
   const context = Context.current();
-  const { heartbeatTimeoutMs } = context.info;
-  const intervalMs =
-    heartbeatTimeoutMs === undefined ? DEFAULT_INTERVAL_MS : Math.ceil(heartbeatTimeoutMs / 3);
   let progress: ArchiveProgress = { phase: 'document', bytes: 0 };
   const beat = (): void => {
     context.heartbeat(progress);
   };
-  const timer = setInterval(beat, intervalMs);
+  const timer = setInterval(beat, beatMs(context.info.heartbeatTimeoutMs));
   return {
     note(phase, bytes) {
       progress = { phase, bytes };
@@ -41,4 +38,30 @@ export function startHeartbeat(): Heartbeat {
       clearInterval(timer);
     },
   };
+}
+
+/**
+ * Does the work of the current activity with a beat by the clock, three within its heartbeat
+ * time-out: waiting for visibility, or for a turn at the provider, is no silence. Short work ends
+ * before the first beat, which would cost as much as the activity itself.
+ */
+export async function withHeartbeat<Result>(
+  work: (note: (details: unknown) => void) => Promise<Result>,
+): Promise<Result> {
+  const context = Context.current();
+  let details: unknown;
+  const timer = setInterval(() => {
+    context.heartbeat(details);
+  }, beatMs(context.info.heartbeatTimeoutMs));
+  try {
+    return await work((latest) => {
+      details = latest;
+    });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function beatMs(heartbeatTimeoutMs: number | undefined): number {
+  return heartbeatTimeoutMs === undefined ? DEFAULT_INTERVAL_MS : Math.ceil(heartbeatTimeoutMs / 3);
 }

@@ -1,15 +1,27 @@
 /** Effects, put together for a worker. Every activity may run twice: each is idempotent. */
 import type { Client } from '@temporalio/client';
 import type { ProviderClient } from '../provider/provider-client.js';
-import type { Activities, ChannelName, OutcomePolicy } from '../workflows/contract.js';
+import type {
+  Activities,
+  ChannelName,
+  OutcomePolicy,
+  ReconciliationActivities,
+  ReconciliationPolicy,
+} from '../workflows/contract.js';
 import { createAnnounce } from './announce.js';
 import type { Channel } from './announcements/channel.js';
 import { createArchiveDocument } from './archive-document.js';
 import { createArchiveFiles } from './archive-files.js';
 import type { Archive } from './archive/archive.js';
 import { createDeliverChanges } from './deliver-changes.js';
+import { createFindUnlisted } from './find-unlisted.js';
 import { createLookUpDocument } from './look-up-document.js';
-import { createSignerRoutes } from './signer-routes.js';
+import { createLastReconciliation, createPrepareReconciliation } from './prepare-reconciliation.js';
+import { createReconcileDocuments } from './reconcile-documents.js';
+import { createReconcilePage } from './reconcile-page.js';
+import { createRetrySetAside } from './retry-set-aside.js';
+import { createSignerRoutes, type SignerRoutes } from './signer-routes.js';
+import type { WantedSubscriptions } from './subscriptions.js';
 
 export type { Channel } from './announcements/channel.js';
 export { createEmailChannel } from './announcements/email-channel.js';
@@ -17,6 +29,7 @@ export { createHttpChannel } from './announcements/http-channel.js';
 export { createLogChannel } from './announcements/log-channel.js';
 export type { Archive } from './archive/archive.js';
 export { openArchive } from './archive/open-archive.js';
+export { compareSubscriptions, maskedUrl, type WantedSubscriptions } from './subscriptions.js';
 
 /** What the activities work with. */
 export interface ActivitiesDependencies {
@@ -31,11 +44,21 @@ export interface ActivitiesDependencies {
   readonly lingerMs: number;
   /** Before a callback's entries that found no document are asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
+  readonly reconciliation: ReconciliationSettings;
+}
+
+/** Settings of the reconciliation; the channels are those of all announcements. */
+export interface ReconciliationSettings {
+  readonly policy: Omit<ReconciliationPolicy, 'channels'>;
+  readonly subscriptions: WantedSubscriptions | undefined;
+  /** After how long without a complete run that is announced, in ms. */
+  readonly maxAgeMs: number;
 }
 
 export function createActivities(dependencies: ActivitiesDependencies): Activities {
   const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
-  const policy: OutcomePolicy = { lingerMs, channels: announcedTo(channels) };
+  const announced = announcedTo(channels);
+  const policy: OutcomePolicy = { lingerMs, channels: announced };
   const routes = createSignerRoutes(client, provider);
   const lookUpDocument = createLookUpDocument({ provider, archive, policy });
   const archiveFiles = createArchiveFiles({ provider, archive });
@@ -44,6 +67,25 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
     archiveDocument: createArchiveDocument({ lookUpDocument, archiveFiles }),
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
+    ...reconciling(dependencies, { routes, channels: announced }),
+  };
+}
+
+function reconciling(
+  { client, taskQueue, provider, archive, reconciliation }: ActivitiesDependencies,
+  { routes, channels }: { routes: SignerRoutes; channels: readonly ChannelName[] },
+): ReconciliationActivities {
+  const { subscriptions, maxAgeMs } = reconciliation;
+  const policy = { ...reconciliation.policy, channels };
+  const around = { client, provider, policy, subscriptions, maxAgeMs };
+  const comparing = { client, taskQueue, provider, archive };
+  return {
+    prepareReconciliation: createPrepareReconciliation(around),
+    reconcilePage: createReconcilePage(comparing),
+    reconcileDocuments: createReconcileDocuments(comparing),
+    findUnlisted: createFindUnlisted(client),
+    retrySetAside: createRetrySetAside({ client, taskQueue, routes }),
+    lastReconciliation: createLastReconciliation(around),
   };
 }
 

@@ -157,6 +157,7 @@ function environmentFor(
     NOTIFY_WEBHOOK_URL: receiver.url,
     NOTIFY_WEBHOOK_SECRETS: receiver.secret,
     DOCUMENT_LINGER: `${lingerMs}ms`,
+    RECONCILE_CRON: 'off',
     WEBHOOK_PORT: '0',
   };
 }

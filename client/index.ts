@@ -15,16 +15,30 @@ import { createDocument } from './create-document.js';
 import type { CreatedDocument, DocumentRequest } from './create-document.js';
 import { followDocument, waitForChange, waitForOutcome } from './follow-document.js';
 import type { WaitOptions } from './follow-document.js';
+import { lastReconciliation, reconcile } from './reconcile.js';
+import type { ReconciliationRun } from './reconcile.js';
 import { trackDocument } from './track-document.js';
-import type { ProgressView, SigningOutcome, TrackingTerms } from '../workflows/contract.js';
+import type {
+  ProgressView,
+  ReconciliationScope,
+  SigningOutcome,
+  TrackingTerms,
+} from '../workflows/contract.js';
 
 export { ConfigurationError } from '../configuration/settings.js';
 export { ProviderError } from '../provider/provider-error.js';
-export type { ProgressView, SigningOutcome, TrackingTerms } from '../workflows/contract.js';
+export type {
+  ProgressView,
+  ReconciliationReport,
+  ReconciliationScope,
+  SigningOutcome,
+  TrackingTerms,
+} from '../workflows/contract.js';
 export type { ClientConfiguration } from './configuration.js';
 export type { CreatedDocument, DocumentRequest } from './create-document.js';
 export { NotTrackedError } from './follow-document.js';
 export type { WaitOptions } from './follow-document.js';
+export type { ReconciliationRun } from './reconcile.js';
 export { TrackingFailedError } from './track-document.js';
 
 /** A connection to Countersign, which is to say to Temporal and to the provider. */
@@ -50,6 +64,10 @@ export interface Countersign {
    * for a change) at a time on one document: share one where more wait. @throws NotTrackedError
    */
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
+  /** Compares with the provider now, and repairs what was missed; resolves with the report. */
+  reconcile(scope?: ReconciliationScope): Promise<ReconciliationRun>;
+  /** The report of the latest run that ended; undefined before the first. */
+  lastReconciliation(): Promise<ReconciliationRun | undefined>;
   close(): Promise<void>;
 }
 
@@ -74,6 +92,8 @@ export async function connect(
     waitForChange: (documentId, afterRevision, options) =>
       waitForChange(client, documentId, afterRevision, options),
     waitForOutcome: (documentId, options) => waitForOutcome(client, documentId, options),
+    reconcile: (scope = {}) => reconcile(start, scope),
+    lastReconciliation: () => lastReconciliation(client),
     close: async () => {
       provider?.close();
       await connection.close();

@@ -11,6 +11,8 @@ export interface Call {
   readonly method: 'GET' | 'POST';
   /** Below the API's base, beginning with a slash. */
   readonly path: string;
+  /** Kept out of errors and logs. */
+  readonly query?: Readonly<Record<string, string>> | undefined;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   /** Creates something and has no idempotency key: never repeated, and told apart if unclear. */

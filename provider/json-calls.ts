@@ -13,6 +13,11 @@ export interface JsonCalls {
     signal: AbortSignal | undefined,
     read: (json: unknown) => T | undefined,
   ): Promise<T | undefined>;
+  /** Like `get`, for a call with a query; `read` sees the headers too. */
+  getWith<T>(
+    call: Pick<Call, 'path' | 'query' | 'signal'>,
+    read: (json: unknown, headers: Answer['headers']) => T | undefined,
+  ): Promise<T | undefined>;
 }
 
 function parsedJson(call: Call, answer: Answer): unknown {
@@ -34,12 +39,15 @@ export function createJsonCalls(
       if (answer.status >= 200 && answer.status < 300) return answer;
       throw unexpectedAnswer(call, answer, secrets);
     },
-    async get(path, signal, read) {
-      const call: Call = { method: 'GET', path, signal };
+    get(path, signal, read) {
+      return this.getWith({ path, signal }, read);
+    },
+    async getWith(asking, read) {
+      const call: Call = { method: 'GET', ...asking };
       const answer = await http.fetch(call);
       if (answer.status === 404 || answer.status === 410) return undefined;
       if (answer.status !== 200) throw unexpectedAnswer(call, answer, secrets);
-      const result = read(parsedJson(call, answer));
+      const result = read(parsedJson(call, answer), answer.headers);
       if (result === undefined)
         throw unreadableAnswer(call, 200, 'with JSON that tells too little');
       return result;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { DocumentSnapshot, SignerStatus } from '../workflows/contract.js';
 import { createCallLimiter } from './call-limiter.js';
 import { credentialsOf } from './credentials.js';
+import type { DocumentListingQuery, DocumentPage } from './document-listing.js';
 import type { Download } from './download.js';
 import { downloads } from './file-downloads.js';
 import { createJsonCalls } from './json-calls.js';
@@ -76,6 +77,11 @@ export interface ProviderClient {
   subscribe(subscription: Subscription, options?: CallOptions): Promise<void>;
   /** Removes a URL; one that is not registered is no error. */
   unsubscribe(url: string, options?: CallOptions): Promise<void>;
+  /** A page of a listing; undefined where the account does not have this listing (404). */
+  listDocuments(
+    query: DocumentListingQuery,
+    options?: CallOptions,
+  ): Promise<DocumentPage | undefined>;
   /** What is registered for callbacks. */
   listNotifications(options?: CallOptions): Promise<readonly Notification[]>;
   /** Closes kept connections. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { signerStatusOf } from '../workflows/contract.js';
+import { documentPage, listingParameters } from './document-listing.js';
 import { documentSnapshot } from './document-snapshot.js';
 import { maskedLine } from './error-reason.js';
 import { pathTo, type JsonCalls } from './json-calls.js';
@@ -28,7 +29,7 @@ function signerRecord(json: unknown): SignerRecord | undefined {
 
 type Reads = Pick<
   ProviderClient,
-  'getDocument' | 'getSigner' | 'getRejection' | 'listNotifications'
+  'getDocument' | 'getSigner' | 'getRejection' | 'listDocuments' | 'listNotifications'
 >;
 
 /** The client's reading calls. */
@@ -45,6 +46,10 @@ export function reads(calls: JsonCalls): Reads {
     async getRejection(signerId, options) {
       const path = pathTo('signer', signerId, 'rejection/');
       return await calls.get(path, options?.signal, rejection);
+    },
+    async listDocuments(query, options) {
+      const call = { path: '/document/', query: listingParameters(query), signal: options?.signal };
+      return await calls.getWith(call, (json, headers) => documentPage(json, headers['date']));
     },
     async listNotifications(options) {
       return (await calls.get('/notifications/', options?.signal, notificationsOf)) ?? [];

@@ -1,7 +1,7 @@
 /** What stands before every call of the REST interface: credentials, throttling, faults. */
 import type { Middleware } from 'koa';
 import { LRUCache } from 'lru-cache';
-import type { FaultPanel } from './faults.js';
+import { UNPARSEABLE, type FaultPanel } from './faults.js';
 import { Refusal } from './refusal.js';
 import type { Random } from './seeded-random.js';
 
@@ -23,6 +23,14 @@ function credentialOf(headers: Headers): string | undefined {
   const older = /^ApiKey ([^\s:]+:\S+)$/.exec(authorization)?.[1];
   const newer = /^Bearer (ak_\S+)$/.exec(authorization)?.[1];
   return older ?? (headers['x-organisation'] ? newer : undefined);
+}
+
+/** Answers by the provider's clock, which may differ from this machine's. */
+export function dateAnswers(now: () => number): Middleware {
+  return async (context, next) => {
+    context.set('Date', new Date(now()).toUTCString());
+    await next();
+  };
 }
 
 /** Refuses calls without an accepted key (401). No list: every well-formed key will do. */
@@ -63,7 +71,7 @@ export function limitCalls(callsPerMinute: number): Middleware {
 export function failOnPurpose(faults: FaultPanel, random: Random): Middleware {
   return async (_context, next) => {
     if (faults.strikes('throttleApi')) throw random() < 0.5 ? throttled() : throttled(1);
-    if (faults.strikes('failApi')) throw new Refusal(500, 'Failed on purpose', '<html>{"error": ');
+    if (faults.strikes('failApi')) throw new Refusal(500, 'Failed on purpose', UNPARSEABLE);
     await next();
   };
 }

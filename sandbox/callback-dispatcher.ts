@@ -36,12 +36,17 @@ export class CallbackDispatcher {
 
   /** Resolves with everything that became of it: copies included. Never rejects. */
   async dispatch(callback: OutgoingCallback): Promise<CallbackRecord[]> {
-    if (this.#faults.strikes('dropCallbacks')) return [this.#sender.drop(callback)];
+    if (this.#faults.strikes('dropCallbacks')) return [this.drop(callback)];
     const copies = [this.#send(callback)];
     if (this.#faults.strikes('duplicateCallbacks')) copies.push(this.#send(callback));
     const forgery = this.#faults.strikes('tamperCallbacks') && this.#forgery(callback);
     if (forgery) copies.push(this.#send(forgery));
     return Promise.all(copies);
+  }
+
+  /** Logs a callback that is not sent. */
+  drop(callback: OutgoingCallback): CallbackRecord {
+    return this.#sender.drop(callback);
   }
 
   /** Sends the very same bytes once more, without faults. */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { SignedRequest } from './callback-signing.js';
+import type { Telling } from './callback-telling.js';
 import type { NotifyKind } from './records.js';
 
 /** What became of a callback. */
@@ -46,9 +47,19 @@ export interface CallbackCounters {
 const MAX_RECORDS = 2000;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-interface Kept {
-  readonly record: CallbackRecord;
+/** What a callback consists of, to be sent again. */
+interface Content {
   readonly request: SignedRequest;
+  readonly tells: Telling;
+}
+
+interface Kept extends Content {
+  readonly record: CallbackRecord;
+}
+
+/** Answered 2xx. */
+export function isAccepted({ answer }: CallbackRecord): boolean {
+  return answer !== null && answer.status >= 200 && answer.status < 300;
 }
 
 /** The newest callbacks with their bodies, bounded, and totals that are not. */
@@ -73,9 +84,9 @@ export class CallbackLog {
   revision = 0;
 
   /** Notes a callback that goes out, or is dropped. */
-  begin(record: CallbackRecord, request: SignedRequest): void {
+  begin(record: CallbackRecord, { request, tells }: Content): void {
     this.revision += 1;
-    this.#kept.set(record.id, { record, request });
+    this.#kept.set(record.id, { record, request, tells });
     if (record.forged) this.counters.forged += 1;
     else if (record.state === 'dropped') this.counters.dropped += 1;
     else this.counters.sent += 1;
@@ -85,7 +96,7 @@ export class CallbackLog {
   /** Notes what became of it. */
   end(record: CallbackRecord): void {
     this.revision += 1;
-    const accepted = record.answer !== null && record.answer.status < 300;
+    const accepted = isAccepted(record);
     if (record.forged) this.counters.forgedAccepted += accepted ? 1 : 0;
     else if (record.answer === null) this.counters.failed += 1;
     else if (accepted) this.counters.accepted += 1;

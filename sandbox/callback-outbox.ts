@@ -1,15 +1,16 @@
-import { randomUUID, type KeyObject } from 'node:crypto';
-import { DOCUMENT_STATUSES, SIGNER_STATUSES } from '../workflows/statuses.js';
+import type { KeyObject } from 'node:crypto';
 import type { CallbackDispatcher } from './callback-dispatcher.js';
+import { eventName, noticeKind, passes, realtimeEvent } from './callback-kinds.js';
 import type { CallbackRecord } from './callback-log.js';
+import type { OutgoingCallback } from './callback-sender.js';
 import { signedBatch, signedNotice, signedRealtime, unsignedNotice } from './callback-signing.js';
-import type { BatchEntry, RealtimeEvent, SignedRequest } from './callback-signing.js';
+import { signerStanding, wholeStanding } from './callback-telling.js';
 import type { FaultPanel } from './faults.js';
-import type { Change, DocumentRecord, NotifyKind, SignerRecord } from './records.js';
-import type { Snapshot, SubscriptionRecord } from './records.js';
+import type { Change, DocumentRecord, NotifyKind, PendingEntry } from './records.js';
+import type { SignerRecord, Snapshot, SubscriptionRecord } from './records.js';
 import type { Register } from './register.js';
 import { realtimeDocument, realtimeRecipient } from './realtime-resources.js';
-import { batchEntry, notice } from './resources.js';
+import { batchEntry, notice, pendingEntry } from './resources.js';
 
 /** How callbacks are signed and written. */
 interface SigningTerms {
@@ -23,44 +24,6 @@ interface SigningTerms {
 /** A batch holds thousands of entries; what is beyond goes into the next one. */
 const BATCH_MAX_ENTRIES = 5000;
 
-const DOCUMENT_EVENTS: Readonly<Record<number, string>> = {
-  [DOCUMENT_STATUSES.created]: 'document.created',
-  [DOCUMENT_STATUSES.rejected]: 'document.rejected',
-  [DOCUMENT_STATUSES.finalised]: 'document.finalPdfCreated',
-};
-
-const RECIPIENT_EVENTS: Readonly<Record<number, string>> = {
-  [SIGNER_STATUSES.emailOpened]: 'recipient.emailOpened',
-  [SIGNER_STATUSES.visited]: 'recipient.visiting',
-  [SIGNER_STATUSES.signed]: 'recipient.completed',
-  [SIGNER_STATUSES.rejected]: 'recipient.rejected',
-};
-
-/** `recipient.*` covers `recipient.completed`; no filter covers everything. */
-function passes(filter: string, event: string): boolean {
-  if (filter === '' || filter === event) return true;
-  return filter.endsWith('.*') && event.startsWith(filter.slice(0, -1));
-}
-
-function realtimeEvent(event: string, atMs: number, data: RealtimeEvent['data']): RealtimeEvent {
-  const object = event.startsWith('document.') ? 'document' : 'recipient';
-  const created = Math.floor(atMs / 1000);
-  return { version: 1, object, event, id: randomUUID(), created, data };
-}
-
-/** The kind of notice that a change gives rise to; the history is what was before it. */
-function noticeKind(
-  document: DocumentRecord,
-  change: Change,
-): 'signed' | 'sent' | 'rejected' | null {
-  const { status, subject } = change;
-  if (subject === 'document' && status === DOCUMENT_STATUSES.finalised) return 'signed';
-  if (subject === 'document' && status === DOCUMENT_STATUSES.rejected) return 'rejected';
-  const isSending = ({ subject: whose, status: what }: Change): boolean =>
-    whose === 'signer' && what === SIGNER_STATUSES.sent;
-  return isSending(change) && !document.history.some(isSending) ? 'sent' : null;
-}
-
 function chunks<T>(items: readonly T[], size: number): T[][] {
   const count = Math.ceil(items.length / size);
   return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
@@ -72,7 +35,7 @@ export class CallbackOutbox {
   readonly #dispatcher: CallbackDispatcher;
   readonly #faults: FaultPanel;
   readonly #terms: SigningTerms;
-  readonly #pending = new Map<string, BatchEntry[]>();
+  readonly #pending = new Map<string, PendingEntry[]>();
 
   constructor(
     register: Register,
@@ -106,12 +69,8 @@ export class CallbackOutbox {
     this.#collect(document, change);
     const kind = noticeKind(document, change);
     if (kind) this.#sendNotice(kind, document);
-    if (change.subject === 'document') {
-      this.#sendRealtime(document, DOCUMENT_EVENTS[change.status], change.at);
-    } else {
-      const { signer } = this.#register.signer(change.id);
-      this.#sendRealtime(document, RECIPIENT_EVENTS[change.status], change.at, signer);
-    }
+    const signer = this.#register.signers.get(change.id);
+    this.#sendRealtime(document, eventName(change), change.at, signer);
   }
 
   /** Mail to a signer bounced. */
@@ -129,31 +88,42 @@ export class CallbackOutbox {
 
   #subscribers(kind: NotifyKind, document: DocumentRecord): SubscriptionRecord[] {
     return [...this.#register.subscriptions.values()].filter(
-      ({ notify, group }) => notify === kind && (group === null || group === document.group),
+      ({ notify, group, active }) =>
+        active && notify === kind && (group === null || group === document.group),
     );
   }
 
   #collect(document: DocumentRecord, change: Change): void {
     for (const { id } of this.#subscribers('all', document)) {
       const entries = this.#pending.get(id);
-      if (entries) entries.push(batchEntry(change));
-      else this.#pending.set(id, [batchEntry(change)]);
+      if (entries) entries.push(pendingEntry(change));
+      else this.#pending.set(id, [pendingEntry(change)]);
     }
   }
 
-  async #sendBatches(id: string, entries: readonly BatchEntry[]): Promise<CallbackRecord[][]> {
+  async #sendBatches(id: string, waiting: readonly PendingEntry[]): Promise<CallbackRecord[][]> {
     const subscription = this.#register.subscriptions.get(id);
-    if (!subscription) return [];
+    if (!subscription?.active) return [];
+    const entries = waiting.filter((entry) => !this.#isMuted(entry));
     // Torn apart, so that there is an order of batches to lose.
     const torn = entries.length > 1 && this.#faults.strikes('shuffleCallbacks');
     const size = torn ? Math.ceil(entries.length / 4) : BATCH_MAX_ENTRIES;
     const { privateKey, plusUnescaped } = this.#terms;
     const batches = chunks(entries, size).map((batch) => {
-      const request = signedBatch(batch, privateKey, { plusUnescaped });
+      const request = signedBatch(batch.map(batchEntry), privateKey, { plusUnescaped });
       const about = batch.length === 1 ? '1 change' : `${batch.length} changes`;
-      return this.#dispatcher.dispatch({ kind: 'all', url: subscription.url, about, request });
+      const said = batch.map(({ id, at, value }) => ({ id, at, status: Number(value) }));
+      const { url } = subscription;
+      return this.#dispatcher.dispatch({ kind: 'all', url, about, request, tells: { said } });
     });
     return Promise.all(batches);
+  }
+
+  /** Decided when the batch is made: what waits is muted too. */
+  #isMuted({ id }: PendingEntry): boolean {
+    const documentId = this.#register.signers.get(id)?.documentId ?? id;
+    const document = this.#register.documents.get(documentId);
+    return document !== undefined && this.#faults.mutes(document);
   }
 
   #sendNotice(kind: 'signed' | 'sent' | 'rejected', document: DocumentRecord): void {
@@ -162,7 +132,9 @@ export class CallbackOutbox {
     const { privateKey, unsignedNotices } = this.#terms;
     const fields = notice(document);
     const request = unsignedNotices ? unsignedNotice(fields) : signedNotice(fields, privateKey);
-    this.#sendToAll(subscribers, kind, document.name, request);
+    const about = document.name;
+    const tells = { askedFor: document.id };
+    this.#sendToAll(subscribers, document, { kind, about, request, tells });
   }
 
   #sendRealtime(
@@ -182,17 +154,19 @@ export class CallbackOutbox {
       privateKey,
       ...(hmacSecret !== undefined && { hmacSecret }),
     });
-    this.#sendToAll(subscribers, 'realtime', event, request);
+    const said = signer ? [signerStanding(signer)] : wholeStanding(document, atMs);
+    const tells = { said };
+    this.#sendToAll(subscribers, document, { kind: 'realtime', about: event, request, tells });
   }
 
   #sendToAll(
     subscribers: readonly SubscriptionRecord[],
-    kind: NotifyKind,
-    about: string,
-    request: SignedRequest,
+    document: DocumentRecord,
+    callback: Omit<OutgoingCallback, 'url'>,
   ): void {
     for (const { url } of subscribers) {
-      void this.#dispatcher.dispatch({ kind, url, about, request });
+      if (this.#faults.mutes(document)) this.#dispatcher.drop({ ...callback, url });
+      else void this.#dispatcher.dispatch({ ...callback, url });
     }
   }
 }

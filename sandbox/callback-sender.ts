@@ -3,8 +3,9 @@ import http from 'node:http';
 import https from 'node:https';
 import axios, { isAxiosError, type AxiosInstance } from 'axios';
 import PQueue from 'p-queue';
-import type { CallbackLog, CallbackRecord } from './callback-log.js';
+import { isAccepted, type CallbackLog, type CallbackRecord } from './callback-log.js';
 import type { SignedRequest } from './callback-signing.js';
+import type { Telling } from './callback-telling.js';
 import type { NotifyKind } from './records.js';
 
 /** A callback to be posted. */
@@ -13,6 +14,8 @@ export interface OutgoingCallback {
   readonly url: string;
   readonly about: string;
   readonly request: SignedRequest;
+  /** What whoever takes it knows then. */
+  readonly tells: Telling;
   readonly forged?: boolean;
   readonly repeats?: string | null;
 }
@@ -52,6 +55,7 @@ function newRecord(callback: OutgoingCallback, state: 'waiting' | 'dropped'): Ca
 /** Posts callbacks, a few at a time over kept connections, and logs what was answered. */
 export class CallbackSender {
   readonly #log: CallbackLog;
+  readonly #taken: (telling: Telling) => void;
   readonly #queue = new PQueue({ concurrency: CONCURRENCY });
   readonly #abort = new AbortController();
   readonly #agents = [
@@ -60,8 +64,10 @@ export class CallbackSender {
   ] as const;
   readonly #client: AxiosInstance;
 
-  constructor(log: CallbackLog) {
+  /** @param taken hears what a genuine callback told when it is answered 2xx */
+  constructor(log: CallbackLog, taken: (telling: Telling) => void) {
     this.#log = log;
+    this.#taken = taken;
     this.#client = axios.create({
       httpAgent: this.#agents[0],
       httpsAgent: this.#agents[1],
@@ -87,7 +93,7 @@ export class CallbackSender {
   drop(callback: OutgoingCallback): CallbackRecord {
     const record = newRecord(callback, 'dropped');
     record.error = 'dropped by a fault';
-    this.#log.begin(record, callback.request);
+    this.#log.begin(record, callback);
     return record;
   }
 
@@ -104,7 +110,7 @@ export class CallbackSender {
 
   async #send(callback: OutgoingCallback): Promise<CallbackRecord> {
     const record = newRecord(callback, 'waiting');
-    this.#log.begin(record, callback.request);
+    this.#log.begin(record, callback);
     try {
       const { body, headers } = callback.request;
       const response = await this.#client.post<unknown>(callback.url, body, { headers });
@@ -116,6 +122,7 @@ export class CallbackSender {
     }
     record.durationMs = Date.now() - record.at;
     this.#log.end(record);
+    if (isAccepted(record) && !record.forged) this.#taken(callback.tells);
     return record;
   }
 }

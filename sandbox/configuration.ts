@@ -1,4 +1,4 @@
-import { formatDuration } from '../configuration/duration.js';
+import { formatDuration, parseDuration } from '../configuration/duration.js';
 import { Settings, type Environment } from '../configuration/settings.js';
 import { SANDBOX_DEFAULTS } from './defaults.js';
 import type { SandboxOptions } from './index.js';
@@ -19,6 +19,17 @@ function durationOrNoneMs(settings: Settings, name: string, otherwiseMs: number)
   return settings.durationMs(name, formatDuration(otherwiseMs));
 }
 
+/** A duration with or without a sign, or a bare `0`, in ms. */
+function signedDurationMs(settings: Settings, name: string): number {
+  const text = settings.text(name) ?? '0';
+  const [, sign, amount = ''] = /^([+-]?)(.+)$/.exec(text) ?? [];
+  const durationMs = amount === '0' ? 0 : parseDuration(amount);
+  if (durationMs === undefined) {
+    settings.problem(`${name} is not a duration such as 90s or -2m: ${text}`);
+  }
+  return (sign === '-' ? -1 : 1) * (durationMs ?? 0);
+}
+
 function isOn(settings: Settings, name: string): boolean {
   return settings.oneOf(name, ['true', 'false'], 'false') === 'true';
 }
@@ -32,11 +43,13 @@ function optional(settings: Settings): SandboxOptions {
     min: 1,
     max: 1_000_000,
   });
+  const clockSkewMs = signedDurationMs(settings, 'SANDBOX_CLOCK_SKEW');
   return {
     ...(dataDirectory !== undefined && { dataDirectory }),
     ...(hmacSecret !== undefined && { hmacSecret }),
     ...(apiKeys.length > 0 && { apiKeys }),
     ...(callsPerMinute > 0 && { callsPerMinute }),
+    ...(clockSkewMs !== 0 && { clockSkewMs }),
   };
 }
 

@@ -2,10 +2,12 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { lossesSchema, manyDocumentsSchema } from './control-requests.js';
 import { badRequest } from './refusal.js';
 import { accepted, readJson } from './request-body.js';
 import type { SandboxControl } from './sandbox-control.js';
 import type { StateView } from './state-view.js';
+import { deactivateSchema } from './subscriptions.js';
 
 const PREFIX = '/sandbox';
 
@@ -35,6 +37,11 @@ function addDocuments(router: Router, control: SandboxControl): void {
     context.status = 201;
     context.body = control.createDocument(await readControlJson(context));
   });
+  router.post('/documents/bulk', async (context) => {
+    const asked = accepted(manyDocumentsSchema, await readControlJson(context));
+    context.status = 201;
+    context.body = { documents: control.createDocuments(asked.count, asked.document) };
+  });
   router.get('/documents/:id', (context) => {
     context.body = control.document(id(context));
   });
@@ -48,6 +55,10 @@ function addDocuments(router: Router, control: SandboxControl): void {
   });
   router.post('/documents/:id/remove', (context) => {
     control.removeDocument(id(context));
+    context.body = control.document(id(context));
+  });
+  router.post('/documents/:id/mute', async (context) => {
+    control.muteDocument(id(context), await readControlJson(context));
     context.body = control.document(id(context));
   });
   router.post('/documents/:id/status', async (context) => {
@@ -91,6 +102,18 @@ function addCallbacks(router: Router, control: SandboxControl): void {
   });
 }
 
+function addSubscriptions(router: Router, control: SandboxControl): void {
+  router.post('/subscriptions', async (context) => {
+    context.status = 201;
+    context.body = control.injectSubscription(await readControlJson(context));
+  });
+  router.post('/subscriptions/deactivate', async (context) => {
+    const { url, notify } = accepted(deactivateSchema, await readControlJson(context));
+    control.deactivateSubscription(url, notify);
+    context.status = 204;
+  });
+}
+
 function addFaults(router: Router, control: SandboxControl): void {
   router.get('/faults', (context) => {
     context.body = control.faults();
@@ -126,6 +149,9 @@ function addState(router: Router, control: SandboxControl, extras: ControlExtras
     context.type = 'application/x-pem-file';
     context.body = extras.certificatePem;
   });
+  router.get('/losses', (context) => {
+    context.body = control.losses(accepted(lossesSchema, { ...context.query }));
+  });
   router.post('/idle', async (context) => {
     await control.idle();
     context.body = { counters: control.callbackCounters() };
@@ -138,6 +164,7 @@ export function createControlRouter(control: SandboxControl, extras: ControlExtr
   addDocuments(router, control);
   addSigners(router, control);
   addCallbacks(router, control);
+  addSubscriptions(router, control);
   addFaults(router, control);
   addState(router, control, extras);
   return router;

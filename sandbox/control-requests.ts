@@ -14,7 +14,10 @@ const simpleSignerSchema = z.strictObject({
   role: z.enum(['signer', 'approver', 'witness']).optional(),
 });
 
-const simpleDocumentSchema = z
+const share = z.number().min(0).max(1);
+
+/** A document in a few words. */
+export const simpleDocumentSchema = z
   .strictObject({
     name: z.string().min(1).default('Agreement'),
     group: z.string().min(1).default('sandbox'),
@@ -26,7 +29,26 @@ const simpleDocumentSchema = z
       .default(1),
     signersInOrder: z.boolean().default(true),
     autoArchive: z.boolean().default(true),
+    /** The share of its callbacks that are never sent, from the first one on. */
+    muted: share.default(0),
   })
+  .prefault({});
+
+/** More would not fit into memory. */
+const DOCUMENTS_MAX = 500_000;
+
+/** Many documents alike. */
+export const manyDocumentsSchema = z.strictObject({
+  count: z.number().int().min(1).max(DOCUMENTS_MAX),
+  document: simpleDocumentSchema,
+});
+
+/** The share of a document's callbacks that are never sent: all, unless told. */
+export const muteSchema = z.strictObject({ share: share.default(1) }).prefault({});
+
+/** How many documents with losses are listed: all, unless told. */
+export const lossesSchema = z
+  .strictObject({ limit: z.coerce.number().int().min(0).optional() })
   .prefault({});
 
 /** What a signer does next. */

@@ -54,7 +54,8 @@ export const statusQuerySchema = pageSchema.extend({
   archived: archivedSchema.optional(),
 });
 
-type DocumentQuery = z.infer<typeof documentQuerySchema>;
+/** A valid query of `GET /document/`. */
+export type DocumentQuery = z.infer<typeof documentQuerySchema>;
 type Archived = z.infer<typeof archivedSchema>;
 
 /** Whether an archived (or other) document belongs into a listing that asks so. */
@@ -63,17 +64,26 @@ export function archivedMatches(document: DocumentRecord, asked: Archived): bool
   return document.archived === (asked === 'true' || asked === '1');
 }
 
-/** Whether a document belongs into a listing. `cache=1` lists all that are not archived. */
-export function matches(document: DocumentRecord, query: DocumentQuery): boolean {
-  const { group, email, status, created_gt: created, modified_gt: modified } = query;
-  return (
-    archivedMatches(document, query.archived) &&
-    (!group || document.group === groupSlug(group)) &&
+/**
+ * Which documents belong into a listing. `cache=1` lists all that are outstanding, which is: not
+ * archived, unless asked for otherwise.
+ */
+export function wantedBy(query: DocumentQuery): (document: DocumentRecord) => boolean {
+  const { archived, email, status, created_gt: created, modified_gt: modified } = query;
+  const group = query.group ? groupSlug(query.group) : undefined;
+  return (document) =>
+    archivedMatches(document, archived) &&
+    (group === undefined || document.group === group) &&
     (!email || document.signers.some((signer) => signer.email === email)) &&
     (status === undefined || document.status === status) &&
     (created === undefined || document.created > created) &&
-    (modified === undefined || document.modified > modified)
-  );
+    (modified === undefined || document.modified > modified);
+}
+
+/** The same for queries that ask for pages of the same listing. */
+export function listingKey(query: DocumentQuery): string {
+  const { group, archived, email, status, created_gt: created, modified_gt: modified } = query;
+  return JSON.stringify({ group, archived, email, status, created, modified });
 }
 
 interface Page {
@@ -81,15 +91,32 @@ interface Page {
   readonly objects: readonly unknown[];
 }
 
-/** One page of what is listed, with the way to its neighbours. */
+interface Asked {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** How many one page holds at most. */
+function pageSize({ limit }: Asked): number {
+  return limit === 0 ? MAX_LIMIT : Math.min(limit, MAX_LIMIT);
+}
+
+/** The rows of one page, the newest first; only they are copied, however many there are. */
+export function rowsOf<T>(oldestFirst: readonly T[], asked: Asked): T[] {
+  const end = Math.max(oldestFirst.length - asked.offset, 0);
+  return oldestFirst.slice(Math.max(end - pageSize(asked), 0), end).reverse();
+}
+
+/** One page, with the way to its neighbours. */
 export function page<T>(
-  all: readonly T[],
-  asked: { readonly limit: number; readonly offset: number },
+  oldestFirst: readonly T[],
+  asked: Asked,
   url: { readonly pathname: string; readonly searchParams: URLSearchParams },
   show: (item: T) => unknown,
 ): Page {
   const { offset } = asked;
-  const limit = asked.limit === 0 ? MAX_LIMIT : Math.min(asked.limit, MAX_LIMIT);
+  const limit = pageSize(asked);
+  const count = oldestFirst.length;
   const linkTo = (to: number): string => {
     const query = new URLSearchParams(url.searchParams);
     query.set('limit', String(limit));
@@ -99,11 +126,11 @@ export function page<T>(
   return {
     meta: {
       limit,
-      next: offset + limit < all.length ? linkTo(offset + limit) : null,
+      next: offset + limit < count ? linkTo(offset + limit) : null,
       offset,
       previous: offset > 0 ? linkTo(Math.max(offset - limit, 0)) : null,
-      total_count: all.length,
+      total_count: count,
     },
-    objects: all.slice(offset, offset + limit).map(show),
+    objects: rowsOf(oldestFirst, asked).map(show),
   };
 }

@@ -113,6 +113,7 @@ function newSigner(
     rejectionReason: null,
     bounce: null,
     earlier: [],
+    told: null,
   };
 }
 
@@ -122,8 +123,11 @@ function echoedFields(request: DocumentRequest): DocumentRecord['echoed'] {
   return Object.fromEntries(names.map((name) => [name, request[name] ?? null]));
 }
 
-/** A new document, not sent to anybody yet. */
-export function newDocument(request: DocumentRequest, now: number): DocumentRecord {
+/**
+ * A new document, not sent to anybody yet.
+ * @param muted the share of its callbacks that are never sent
+ */
+export function newDocument(request: DocumentRequest, now: number, muted = 0): DocumentRecord {
   const id = randomUUID();
   return {
     id,
@@ -144,5 +148,7 @@ export function newDocument(request: DocumentRequest, now: number): DocumentReco
     echoed: echoedFields(request),
     signers: request.signers.map((signer, index) => newSigner(signer, index, id, now)),
     history: [],
+    told: null,
+    muted,
   };
 }

@@ -7,6 +7,11 @@ const delay = z.number().int().min(0).max(3_600_000);
 /** So many of the next ones, or all of them. */
 const some = z.union([z.literal('always'), z.number().int().min(0)]);
 
+const count = z.number().int().min(0).max(10_000);
+
+/** A body that nobody can parse, as the provider sends it with some of its 500s. */
+export const UNPARSEABLE = '<html>{"error": ';
+
 /** The faults, each with its default: none. */
 const faultsSchema = z.strictObject({
   /** Share of callbacks that are never sent. */
@@ -31,6 +36,14 @@ const faultsSchema = z.strictObject({
   cutPdf: some.default(0),
   /** A final PDF is handed out at once, by a redirect, or not yet (it is being de-archived). */
   pdfMode: z.enum(['ok', 'redirect', 'deArchiving']).default('ok'),
+  /** Which of the two listings of documents the account answers; the other one is refused, 400. */
+  listings: z.enum(['both', 'cache', 'groups']).default('both'),
+  /** Offsets whose page of documents is always answered 500. */
+  failPages: z.array(z.number().int().min(0)).max(1000).default([]),
+  /** After each page of documents so many that stand before its end, tag `churn`, are removed. */
+  churnArchive: count.default(0),
+  /** After each page of documents so many new ones come to the front. */
+  churnCreate: count.default(0),
 });
 
 /** All faults and their settings. */
@@ -88,6 +101,11 @@ export class FaultPanel {
       | 'failApi',
   ): boolean {
     return chance(this.#faults[fault], this.#random);
+  }
+
+  /** Draws whether a callback of a document is kept back because the document is muted. */
+  mutes({ muted }: { readonly muted: number }): boolean {
+    return chance(muted, this.#random);
   }
 
   /** Takes one from a fault that is counted; whether there was one. */

@@ -17,6 +17,7 @@ import { SandboxControl } from './sandbox-control.js';
 import { SandboxCore } from './sandbox-core.js';
 
 export type { CallbackRecord } from './callback-log.js';
+export type { DocumentLosses, Losses, MissedChange } from './losses.js';
 export type { KeyPair } from './key-pair.js';
 export { createKeyPair } from './key-pair.js';
 export { readSandboxSettings, type SandboxSettings } from './configuration.js';
@@ -49,6 +50,8 @@ export interface SandboxOptions {
   readonly keyBits?: KeyBits;
   /** Faults are drawn from it; 1 unless told. */
   readonly seed?: number;
+  /** How far the provider's clock is ahead of this machine's, in milliseconds; 0 unless told. */
+  readonly clockSkewMs?: number;
   /** The page links each document to its workflow, where this is given. */
   readonly workflowUrl?: (documentId: string) => string;
   /** Silent unless given. */
@@ -101,6 +104,7 @@ async function openCore(
     unsignedNotices: options.unsignedNotices ?? false,
     plusUnescaped: options.plusUnescaped ?? false,
     seed: options.seed ?? SANDBOX_DEFAULTS.seed,
+    clockSkewMs: options.clockSkewMs ?? 0,
   });
 }
 

@@ -17,6 +17,15 @@ const changeSchema = z.object({
 /** A status that a document or signer took on: the entry of a document's history. */
 export type Change = z.infer<typeof changeSchema>;
 
+const toldSchema = z.object({
+  /** The change's `at`. */
+  at: z.number(),
+  status: z.number(),
+});
+
+/** The newest status that a callback told to a receiver who took it. */
+export type Told = z.infer<typeof toldSchema>;
+
 const personSchema = z.object({
   firstname: z.string(),
   lastname: z.string(),
@@ -40,6 +49,8 @@ const signerSchema = personSchema.extend({
   bounce: z.string().nullable(),
   /** Who had this place before it was forwarded, the first one first. */
   earlier: z.array(personSchema).default([]),
+  /** Null as long as no callback told anything of this signer. */
+  told: toldSchema.nullable().default(null),
 });
 
 /** A signer of one document. */
@@ -68,6 +79,10 @@ const documentSchema = z.object({
   echoed: z.record(z.string(), z.unknown()),
   signers: z.array(signerSchema),
   history: z.array(changeSchema),
+  /** Null as long as no callback told this document's own status. */
+  told: toldSchema.nullable().default(null),
+  /** The share of its callbacks that are never sent. */
+  muted: z.number().default(0),
 });
 
 /** A document with its signers and everything that ever happened to them. */
@@ -87,6 +102,8 @@ const subscriptionSchema = z.object({
   eventFilter: z.string(),
   /** Slug of the only group of interest. */
   group: z.string().nullable(),
+  /** An inactive one is listed, and gets nothing. */
+  active: z.boolean().default(true),
 });
 
 /** A registered callback URL. */
@@ -99,6 +116,16 @@ const batchEntrySchema = z.object({
   resource_uri: z.string(),
 });
 
+const pendingEntrySchema = batchEntrySchema.extend({
+  /** Of the change in the history. An earlier version did not keep these two. */
+  at: z.number().default(0),
+  /** The document's or the signer's ID. */
+  id: z.string().default(''),
+});
+
+/** A batch's entry that waits for the next batch. */
+export type PendingEntry = z.infer<typeof pendingEntrySchema>;
+
 /** Everything that survives a restart, PDFs apart. */
 export const snapshotSchema = z.object({
   version: z.literal(1),
@@ -107,7 +134,7 @@ export const snapshotSchema = z.object({
   /** Slugs in order of their first appearance: the place is the group's number. */
   groups: z.array(z.string()),
   /** Changes not yet sent, by the subscription's ID. */
-  pending: z.record(z.string(), z.array(batchEntrySchema)),
+  pending: z.record(z.string(), z.array(pendingEntrySchema)),
 });
 
 /** Everything that survives a restart, PDFs apart. */

@@ -6,7 +6,13 @@ export class Register {
   readonly documents = new Map<string, DocumentRecord>();
   readonly signers = new Map<string, SignerRecord>();
   readonly subscriptions = new Map<string, SubscriptionRecord>();
+  readonly #oldestFirst: DocumentRecord[] = [];
   readonly #groups = new Map<string, number>();
+
+  /** All documents in the order in which they were created. */
+  get oldestFirst(): readonly DocumentRecord[] {
+    return this.#oldestFirst;
+  }
 
   /** Puts in what an earlier run left. */
   load(snapshot: Snapshot): void {
@@ -19,7 +25,7 @@ export class Register {
   snapshot(pending: Snapshot['pending']): Snapshot {
     return {
       version: 1,
-      documents: [...this.documents.values()],
+      documents: this.#oldestFirst,
       subscriptions: [...this.subscriptions.values()],
       groups: [...this.#groups.keys()],
       pending,
@@ -28,6 +34,7 @@ export class Register {
 
   add(document: DocumentRecord): void {
     this.documents.set(document.id, document);
+    this.#oldestFirst.push(document);
     for (const signer of document.signers) this.signers.set(signer.id, signer);
     this.groupNumber(document.group);
   }
@@ -35,6 +42,8 @@ export class Register {
   /** Forgets a document as if it had never been. */
   delete(document: DocumentRecord): void {
     this.documents.delete(document.id);
+    const place = this.#oldestFirst.lastIndexOf(document);
+    if (place >= 0) this.#oldestFirst.splice(place, 1);
     for (const signer of document.signers) this.signers.delete(signer.id);
   }
 

@@ -1,7 +1,7 @@
 /** Documents and signers as the provider's REST interface and its callbacks show them. Pure. */
 import type { BatchEntry, Notice } from './callback-signing.js';
 import { batchTime, restTime } from './provider-time.js';
-import type { Change, DocumentRecord, SignerRecord } from './records.js';
+import type { Change, DocumentRecord, PendingEntry, SignerRecord } from './records.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -125,14 +125,21 @@ export function signerDetail(signer: SignerRecord): Fields {
   };
 }
 
-/** An entry of a batch. */
-export function batchEntry(change: Change): BatchEntry {
+/** A change on its way into the next batch. */
+export function pendingEntry({ at, id, status, subject }: Change): PendingEntry {
   return {
-    timestamp: batchTime(change.at),
+    timestamp: batchTime(at),
     name: 'status',
-    value: String(change.status),
-    resource_uri: resourceUri(change.subject, change.id),
+    value: String(status),
+    resource_uri: resourceUri(subject, id),
+    at,
+    id,
   };
+}
+
+/** An entry of a batch, without what only the sandbox knows of it. */
+export function batchEntry({ timestamp, name, value, resource_uri }: PendingEntry): BatchEntry {
+  return { timestamp, name, value, resource_uri };
 }
 
 /** A notice about a document. */

@@ -2,10 +2,12 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { rememberTold } from './callback-telling.js';
 import { hasSigned, isUnsent } from './signing-rules.js';
-import { archivedMatches, documentQuerySchema, matches, page } from './document-listing.js';
-import { statusQuerySchema } from './document-listing.js';
+import { archivedMatches, documentQuerySchema, listingKey, page } from './document-listing.js';
+import { statusQuerySchema, wantedBy } from './document-listing.js';
 import { documentProblems, documentRequestSchema } from './document-request.js';
+import { churnListing, refuseListing } from './listing-faults.js';
 import type { DocumentRecord } from './records.js';
 import { Refusal } from './refusal.js';
 import { accepted, readJson } from './request-body.js';
@@ -48,7 +50,6 @@ function signerLinks(document: DocumentRecord, origin: string): Record<string, s
 
 function addDocuments(router: Router, core: SandboxCore): void {
   const { register, desk } = core;
-  const newestFirst = (): DocumentRecord[] => [...register.documents.values()].reverse();
   router.post('/document/', async (context) => {
     const request = documentRequestSchema.safeParse(await readApiJson(context));
     if (!request.success) {
@@ -62,14 +63,19 @@ function addDocuments(router: Router, core: SandboxCore): void {
   });
   router.get('/document/', (context) => {
     const query = accepted(documentQuerySchema, context.query);
-    const found = newestFirst().filter((document) => matches(document, query));
+    refuseListing(core, query);
+    const found = core.listed(listingKey(query), wantedBy(query));
     const withSigners = query.nosigners !== '1';
     context.body = page(found, query, context.URL, (document) =>
       listedDocument(document, withSigners),
     );
+    churnListing(core, found, query);
   });
   router.get('/document/:id/', (context) => {
-    context.body = documentDetail(register.document(id(context)));
+    const document = register.document(id(context));
+    // Who asks for a document knows it then, whatever callbacks said: a listing tells nobody.
+    rememberTold(register, { askedFor: document.id });
+    context.body = documentDetail(document);
   });
   router.delete('/document/:id/', (context) => {
     desk.remove(id(context));
@@ -82,7 +88,7 @@ function addDocuments(router: Router, core: SandboxCore): void {
   router.get('/status/', (context) => {
     const query = accepted(statusQuerySchema, context.query);
     const asked = query.archived ?? query.filter;
-    const found = newestFirst().filter((document) => archivedMatches(document, asked));
+    const found = core.listed(`status ${asked}`, (each) => archivedMatches(each, asked));
     context.body = page(found, query, context.URL, documentStatus);
   });
   router.get('/status/:id/', (context) => {

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { failOnPurpose, limitCalls, requireCredentials } from './api-gate.js';
+import { dateAnswers, failOnPurpose, limitCalls, requireCredentials } from './api-gate.js';
 import { createControlRouter, type ControlExtras } from './control-api.js';
 import { refuseForeignPages } from './foreign-pages.js';
 import { createPageRouter } from './page-files.js';
@@ -70,6 +70,7 @@ export async function createSandboxApp(settings: AppSettings): Promise<Koa> {
   const app = new Koa();
   app.use(answerErrors(logger));
   app.use(refuseForeignPages(settings.host));
+  app.use(onlyApi(dateAnswers(() => core.now())));
   app.use(onlyApi(requireCredentials(apiKeys)));
   if (callsPerMinute !== undefined) app.use(onlyApi(limitCalls(callsPerMinute)));
   app.use(onlyApi(failOnPurpose(core.faults, core.random)));

@@ -2,26 +2,31 @@
 import type { z } from 'zod';
 import { documentStatusNumber, signerStatusNumber } from '../workflows/statuses.js';
 import type { CallbackCounters, CallbackRecord } from './callback-log.js';
-import {
-  bounceSchema,
-  completeSchema,
-  documentRequestOf,
-  forwardSchema,
-} from './control-requests.js';
-import { statusNumber, statusSchema, stepSchema } from './control-requests.js';
+import { bounceSchema, completeSchema, documentRequestOf } from './control-requests.js';
+import { forwardSchema, lossesSchema, manyDocumentsSchema } from './control-requests.js';
+import { muteSchema, simpleDocumentSchema, statusNumber } from './control-requests.js';
+import { statusSchema, stepSchema } from './control-requests.js';
 import type { SimpleDocument, SimpleStep } from './control-requests.js';
 import { faultsPatchSchema, type Faults } from './faults.js';
-import type { DocumentRecord, SignerRecord } from './records.js';
+import { lossesOf, type Losses } from './losses.js';
+import type { DocumentRecord, NotifyKind, SignerRecord } from './records.js';
+import type { SubscriptionRecord } from './records.js';
 import { notFound } from './refusal.js';
 import { accepted } from './request-body.js';
 import type { SandboxCore } from './sandbox-core.js';
 import { stateView, type StateView } from './state-view.js';
-import { subscribeSchema, unsubscribeSchema, type SubscribeRequest } from './subscriptions.js';
+import { addSubscription, deactivate, deactivateSchema } from './subscriptions.js';
+import { injectSchema, subscribeSchema } from './subscriptions.js';
+import { unsubscribeSchema, type SubscribeRequest } from './subscriptions.js';
 
 /** What came of creating a document. */
 interface CreatedDocument {
   readonly id: string;
   readonly signers: readonly string[];
+}
+
+function created({ id, signers }: DocumentRecord): CreatedDocument {
+  return { id, signers: signers.map((signer) => signer.id) };
 }
 
 /** A callback with what was sent. */
@@ -41,8 +46,27 @@ export class SandboxControl {
 
   /** Creates a document and sends it to those who sign first. */
   createDocument(input?: SimpleDocument): CreatedDocument {
-    const document = this.#core.open(documentRequestOf(input));
-    return { id: document.id, signers: document.signers.map(({ id }) => id) };
+    const simple = accepted(simpleDocumentSchema, input);
+    return created(this.#core.open(documentRequestOf(simple), simple.muted));
+  }
+
+  /** Creates many documents alike, of the same people. */
+  createDocuments(count: number, input?: SimpleDocument): CreatedDocument[] {
+    const { document: simple } = accepted(manyDocumentsSchema, { count, document: input });
+    const request = documentRequestOf(simple);
+    return Array.from({ length: count }, () => created(this.#core.open(request, simple.muted)));
+  }
+
+  /** Keeps back a share of a document's callbacks from now on; what waits for a batch as well. */
+  muteDocument(documentId: string, input?: z.input<typeof muteSchema>): void {
+    this.#core.register.document(documentId).muted = accepted(muteSchema, input).share;
+    this.#core.touch();
+  }
+
+  /** What no callback has told so far: who stands elsewhere than last told. */
+  losses(input?: { readonly limit?: number | undefined }): Losses {
+    const { limit = Infinity } = accepted(lossesSchema, input);
+    return lossesOf(this.#core.register.oldestFirst, limit);
   }
 
   /** Moves a signer to the next step, or to any status, also back. */
@@ -103,6 +127,19 @@ export class SandboxControl {
   /** Registers a callback URL, as `POST /subscribe/` does. */
   subscribe(input: SubscribeRequest): void {
     this.#core.subscribe(accepted(subscribeSchema, input));
+  }
+
+  /** Registers a callback URL whatever is registered already, or as inactive. */
+  injectSubscription(input: z.input<typeof injectSchema>): SubscriptionRecord {
+    const subscription = addSubscription(this.#core.register, accepted(injectSchema, input));
+    this.#core.touch();
+    return subscription;
+  }
+
+  /** Makes a callback URL inactive: it stays listed and gets nothing. */
+  deactivateSubscription(url: string, notify: NotifyKind): void {
+    deactivate(this.#core.register, accepted(deactivateSchema, { url, notify }));
+    this.#core.touch();
   }
 
   /** Removes a callback URL. */

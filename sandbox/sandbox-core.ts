@@ -6,20 +6,22 @@ import { CallbackDispatcher } from './callback-dispatcher.js';
 import { CallbackLog, type CallbackRecord } from './callback-log.js';
 import { CallbackOutbox } from './callback-outbox.js';
 import { CallbackSender } from './callback-sender.js';
+import { rememberTold } from './callback-telling.js';
 import { newDocument, type DocumentRequest } from './document-request.js';
 import { FaultPanel } from './faults.js';
 import { Finalisation } from './finalisation.js';
 import type { KeyPair } from './key-pair.js';
+import { LatestListing } from './latest-listing.js';
 import { PdfDownloads } from './pdf-downloads.js';
 import { createPdfMemory, openPdfDirectory, type PdfStore } from './pdf-store.js';
 import type { DocumentRecord, SubscriptionRecord } from './records.js';
 import { notFound } from './refusal.js';
 import { Register } from './register.js';
 import { seededRandom, type Random } from './seeded-random.js';
-import { SigningDesk } from './signing-desk.js';
+import { SigningDesk, type DeskListener } from './signing-desk.js';
 import { readStateFile, StateFile } from './state-file.js';
-import { subscribe, unsubscribe, type subscribeSchema } from './subscriptions.js';
-import type { unsubscribeSchema } from './subscriptions.js';
+import { subscribe, unsubscribe } from './subscriptions.js';
+import type { subscribeSchema, unsubscribeSchema } from './subscriptions.js';
 
 /** What the parts are put together with. Every option is decided here. */
 interface CoreSettings {
@@ -31,6 +33,8 @@ interface CoreSettings {
   readonly unsignedNotices: boolean;
   readonly plusUnescaped: boolean;
   readonly seed: number;
+  /** How far the provider's clock is ahead of this machine's. */
+  readonly clockSkewMs: number;
   readonly logger: Logger;
 }
 
@@ -53,9 +57,14 @@ export class SandboxCore {
   readonly outbox: CallbackOutbox;
   readonly #settings: CoreSettings;
   readonly #store: PdfStore;
-  readonly #sender = new CallbackSender(this.log);
+  readonly #sender = new CallbackSender(this.log, (telling) => {
+    rememberTold(this.register, telling);
+    // No touch: the page hears by the log, and a listing that is being read stays as it is.
+    this.#file?.touch();
+  });
   readonly #dispatcher: CallbackDispatcher;
   readonly #finalisation: Finalisation;
+  readonly #listing = new LatestListing();
   readonly #file: StateFile | undefined;
   #batchTimer: NodeJS.Timeout | undefined;
   // Unlike that of any earlier run: a page that is still open sees that there is news.
@@ -97,11 +106,22 @@ export class SandboxCore {
     return this.#revision + this.log.revision;
   }
 
-  /** Takes in a document and sends it to those who sign first. */
-  open(request: DocumentRequest): DocumentRecord {
-    const document = newDocument(request, Date.now());
+  /** The provider's clock, milliseconds since 1970. */
+  now(): number {
+    return Date.now() + this.#settings.clockSkewMs;
+  }
+
+  /** Takes in a document and sends it to those who sign first, its callbacks muted if need be. */
+  open(request: DocumentRequest, muted = 0): DocumentRecord {
+    const document = newDocument(request, this.now(), muted);
     this.desk.open(document);
     return document;
+  }
+
+  /** The documents that belong into a listing, the oldest first. */
+  listed(key: string, wanted: (document: DocumentRecord) => boolean): readonly DocumentRecord[] {
+    const filter = (): readonly DocumentRecord[] => this.register.oldestFirst.filter(wanted);
+    return this.#listing.get(key, this.#revision, filter);
   }
 
   /** Lets everybody sign and makes the final PDF at once. */
@@ -147,8 +167,9 @@ export class SandboxCore {
     const kept = this.log.find(callbackId);
     if (!kept) throw notFound('callback');
     const { kind, url, about, forged } = kept.record;
-    const { request } = kept;
-    return this.#dispatcher.resend({ kind, url, about, forged, request, repeats: callbackId });
+    const { request, tells } = kept;
+    const repeats = callbackId;
+    return this.#dispatcher.resend({ kind, url, about, forged, request, tells, repeats });
   }
 
   /**
@@ -182,7 +203,7 @@ export class SandboxCore {
   }
 
   #createDesk(): SigningDesk {
-    return new SigningDesk(this.register, {
+    const listener: DeskListener = {
       changed: (document, change) => {
         // Removed, rejected or begun anew: there is nothing left to finalise.
         if (!this.#isSigned(document)) this.#finalisation.cancel(document.id);
@@ -199,7 +220,8 @@ export class SandboxCore {
       touched: () => {
         this.touch();
       },
-    });
+    };
+    return new SigningDesk(this.register, listener, () => this.now());
   }
 
   #createFinalisation({ finalPdfDelayMs, logger }: CoreSettings): Finalisation {

@@ -7,7 +7,7 @@ import { isOpen, nextStatus, openingSteps, signerSteps, wayToSignature } from '.
 import type { Step } from './signing-rules.js';
 
 /** Who hears of what happens at the desk. */
-interface DeskListener {
+export interface DeskListener {
   /** A document or a signer took on a status. */
   changed(document: DocumentRecord, change: Change): void;
   /** Mail to a signer bounced, which is no status. */
@@ -29,9 +29,12 @@ interface SignerStep {
 export class SigningDesk {
   readonly #register: Register;
   readonly #listener: DeskListener;
+  readonly #now: () => number;
 
-  constructor(register: Register, listener: DeskListener) {
+  /** @param now the provider's clock, milliseconds since 1970 */
+  constructor(register: Register, listener: DeskListener, now: () => number) {
     this.#register = register;
+    this.#now = now;
     this.#listener = listener;
   }
 
@@ -178,7 +181,7 @@ export class SigningDesk {
 
   /** Moves the document's clock on, strictly. */
   #touch(document: DocumentRecord, earliestAt = 0): number {
-    document.modified = Math.max(Date.now(), document.modified + 1, earliestAt);
+    document.modified = Math.max(this.#now(), document.modified + 1, earliestAt);
     return document.modified;
   }
 }

@@ -11,7 +11,7 @@ const DOCUMENTS_SHOWN = 100;
 const CALLBACKS_SHOWN = 50;
 
 /** A signer as the page shows it. */
-interface SignerView extends Omit<SignerRecord, 'documentId'> {
+interface SignerView extends Omit<SignerRecord, 'documentId' | 'told'> {
   readonly statusText: string;
   /** The usual next status in words; null where there is none. */
   readonly next: string | null;
@@ -49,7 +49,7 @@ export interface StateView {
 }
 
 function signerView(document: DocumentRecord, record: SignerRecord): SignerView {
-  const { documentId, ...signer } = record;
+  const { documentId, told: _told, ...signer } = record;
   const next = documentId === document.id ? nextStatus(document, record) : '';
   return {
     ...signer,
@@ -70,7 +70,7 @@ function documentView(document: DocumentRecord): DocumentView {
 
 /** A picture of the sandbox now. */
 export function stateView({ register, outbox, log, faults, revision }: SandboxCore): StateView {
-  const newest = [...register.documents.values()].slice(-DOCUMENTS_SHOWN).reverse();
+  const newest = register.oldestFirst.slice(-DOCUMENTS_SHOWN).reverse();
   return {
     revision,
     totals: {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { NOTIFY_NUMBERS, type NotifyKind, type SubscriptionRecord } from './records.js';
-import { Refusal } from './refusal.js';
+import { notFound, Refusal } from './refusal.js';
 import type { Register } from './register.js';
 import { groupSlug } from './resources.js';
 
@@ -36,6 +36,12 @@ export const subscribeSchema = z.object({
     .transform((group) => (group ? groupSlug(group) : null)),
 });
 
+/** A callback URL as a test injects it, also one that the provider would not take twice. */
+export const injectSchema = subscribeSchema.extend({ active: z.boolean().default(true) });
+
+/** Which callback URL is to get nothing any more. */
+export const deactivateSchema = subscribeSchema.pick({ url: true, notify: true });
+
 /** The body of `POST /unsubscribe/`: the URL exactly as registered; the rest narrows. */
 export const unsubscribeSchema = z.object({
   url,
@@ -46,9 +52,35 @@ export const unsubscribeSchema = z.object({
 /** A valid request for callbacks. */
 export type SubscribeRequest = z.input<typeof subscribeSchema>;
 
+/** Adds a callback URL whatever is there already. */
+export function addSubscription(
+  register: Register,
+  request: z.infer<typeof injectSchema>,
+): SubscriptionRecord {
+  if (request.group) register.groupNumber(request.group);
+  const subscription = { id: randomUUID(), ...request };
+  register.subscriptions.set(subscription.id, subscription);
+  return subscription;
+}
+
 /**
- * Registers a callback URL.
- * @throws Refusal 400 where the same is registered already
+ * Ends the callbacks of one kind to a URL; it stays listed, as inactive.
+ * @throws Refusal 404 where there is none
+ */
+export function deactivate(
+  register: Register,
+  { url: wanted, notify }: z.infer<typeof deactivateSchema>,
+): void {
+  const all = [...register.subscriptions.values()];
+  const named = all.filter((each) => each.url === wanted && each.notify === notify);
+  if (named.length === 0) throw notFound('callback URL');
+  for (const each of named) register.subscriptions.set(each.id, { ...each, active: false });
+}
+
+/**
+ * Registers a callback URL. What the provider does where the same is registered but inactive is
+ * not documented; here the new one stands beside it.
+ * @throws Refusal 400 where the same is registered already, and active
  */
 export function subscribe(
   register: Register,
@@ -56,6 +88,7 @@ export function subscribe(
 ): SubscriptionRecord {
   const same = [...register.subscriptions.values()].some(
     (each) =>
+      each.active &&
       each.url === request.url &&
       each.notify === request.notify &&
       each.eventFilter === request.eventFilter &&
@@ -65,10 +98,7 @@ export function subscribe(
     const message = 'This URL is registered already.';
     throw new Refusal(400, message, { notification: { url: [message] } });
   }
-  if (request.group) register.groupNumber(request.group);
-  const subscription = { id: randomUUID(), ...request };
-  register.subscriptions.set(subscription.id, subscription);
-  return subscription;
+  return addSubscription(register, { ...request, active: true });
 }
 
 /** Removes a callback URL, of whatever kind; no error where there is none. */
@@ -93,7 +123,7 @@ export function notification(
 ): Readonly<Record<string, unknown>> {
   const { group, notify, eventFilter } = subscription;
   return {
-    active: true,
+    active: subscription.active,
     notify_when: NOTIFY_NUMBERS[notify],
     url: subscription.url,
     group_id: group === null ? null : register.groupNumber(group),

@@ -10,10 +10,14 @@ import {
   type EmailChannelOptions,
 } from '../activities/announcements/email-channel.js';
 import { emailMessage } from '../activities/announcements/email-message.js';
-import { ANNOUNCEMENT_EVENTS, type Announcement } from '../workflows/contract.js';
+import {
+  ANNOUNCEMENT_EVENTS,
+  type Announcement,
+  type DocumentAnnouncement,
+} from '../workflows/contract.js';
 import { freshId } from './support/provider-stage.js';
 
-function announcementOf(fields: Partial<Announcement> = {}): Announcement {
+function announcementOf(fields: Partial<DocumentAnnouncement> = {}): DocumentAnnouncement {
   return {
     event: 'document.completed',
     documentId: freshId(),

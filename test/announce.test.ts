@@ -8,13 +8,13 @@ import { Webhook } from 'standardwebhooks';
 import { createAnnounce } from '../activities/announce.js';
 import { createHttpChannel } from '../activities/announcements/http-channel.js';
 import { createLogChannel } from '../activities/announcements/log-channel.js';
-import type { Announcement, ChannelName } from '../workflows/contract.js';
+import type { Announcement, ChannelName, DocumentAnnouncement } from '../workflows/contract.js';
 import { bodyOf, freshId, startStage } from './support/provider-stage.js';
 
 const secretOf = (letter: string): string =>
   `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
 
-function announcementOf(fields: Partial<Announcement> = {}): Announcement {
+function announcementOf(fields: Partial<DocumentAnnouncement> = {}): DocumentAnnouncement {
   return {
     event: 'document.rejected',
     documentId: freshId(),

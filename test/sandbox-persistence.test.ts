@@ -69,6 +69,32 @@ test('a state file that is something else is left alone and named', async (t) =>
   assert.equal(await readFile(path.join(directory, 'state.json'), 'utf8'), '{"version":7}');
 });
 
+test('a state file from before losses, muting and inactive URLs is still read', async (t) => {
+  const directory = await dataDirectory(t);
+  const receiver = await startCallbackReceiver(t);
+  const first = await createSandbox({ dataDirectory: directory, batchIntervalMs: 0 });
+  first.subscribe({ url: receiver.url, notify: 'all' });
+  const { id } = first.createDocument();
+  await first.close();
+  const file = path.join(directory, 'state.json');
+  const added = ['told', 'muted', 'active'];
+  const text = JSON.stringify(
+    JSON.parse(await readFile(file, 'utf8')),
+    (key, value: Record<string, unknown>) => {
+      if (added.includes(key)) return undefined;
+      // An entry that waits: its document and its moment were not kept.
+      return key !== '' && 'timestamp' in Object(value)
+        ? { ...value, at: undefined, id: undefined }
+        : value;
+    },
+  );
+  assert.ok(!text.includes('"told"') && text.includes('"timestamp"'));
+  await writeFile(file, text);
+  const second = await startTestSandbox(t, { dataDirectory: directory });
+  assert.equal((await second.flushCallbacks())[0]?.state, 'answered');
+  assert.equal(second.losses().byDocument[0]?.documentId, id);
+});
+
 test('without a data directory nothing survives', async (t) => {
   const first = await startTestSandbox(t);
   const { id } = first.createDocument();

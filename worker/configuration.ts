@@ -4,6 +4,9 @@ import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
+import type { ReconciliationSettings } from '../activities/index.js';
+import { readReconciliationSettings, readScheduleSettings } from './reconciliation-settings.js';
+import type { ScheduleSettings } from './reconciliation-settings.js';
 
 /** What `startWorker` needs to know. */
 export interface WorkerConfiguration {
@@ -17,6 +20,8 @@ export interface WorkerConfiguration {
   readonly notifyEmail: EmailSettings | undefined;
   /** Closed workflows are kept at least this long: so long is a closed document remembered. */
   readonly retentionMs: number;
+  readonly reconciliation: ReconciliationSettings;
+  readonly schedule: ScheduleSettings;
   /** `host:port` on which the SDK's metrics are served for Prometheus. */
   readonly metricsAddress: string | undefined;
   readonly logLevel: string;
@@ -46,6 +51,8 @@ export function readConfiguration(environment: Environment = process.env): Worke
     notifyWebhook: readNotifyWebhook(settings),
     notifyEmail: readNotifyEmail(settings),
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),
+    reconciliation: readReconciliationSettings(settings),
+    schedule: readScheduleSettings(settings),
     metricsAddress: settings.text('WORKER_METRICS_ADDRESS'),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };

@@ -20,6 +20,7 @@ import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
+import { ensureSchedule, ensureWatch } from './schedule.js';
 import { workflowSource } from './workflow-bundle.js';
 
 /** A worker that polls. */
@@ -81,9 +82,10 @@ export async function startWorker(
     await ensureSearchAttributes(connection, namespace);
     const note = await ensureRetention(connection, namespace, configuration.retentionMs);
     if (note !== undefined) logger.info(note);
+    const client = new Client({ connection, namespace });
+    await ensureReconciliation(client, configuration, logger);
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
-    const client = new Client({ connection, namespace });
     const parts = createParts(configuration, client, logger);
     closers.push(parts.close);
     const worker = await Worker.create({
@@ -102,6 +104,16 @@ export async function startWorker(
     await close();
     throw error;
   }
+}
+
+async function ensureReconciliation(
+  client: Client,
+  { taskQueue, schedule }: WorkerConfiguration,
+  logger: Logger,
+): Promise<void> {
+  const note = await ensureSchedule(client, taskQueue, schedule);
+  if (note !== undefined) logger.info(note);
+  if (schedule.cron !== undefined) await ensureWatch(client, taskQueue);
 }
 
 async function connectTo(address: string, options: ConnectionOptions): Promise<Connection> {
@@ -126,13 +138,14 @@ function createParts(
   client: Client,
   logger: Logger,
 ): { activities: ReturnType<typeof createActivities>; close: () => Promise<void> } {
-  const { taskQueue, archiveUrl, lingerMs, retryPausesMs } = configuration;
+  const { taskQueue, archiveUrl, lingerMs, retryPausesMs, reconciliation } = configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
   const channels = createChannels(configuration, logger);
   const archive = openArchive(archiveUrl, { logger });
   return {
     activities: createActivities({
       ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },
+      reconciliation,
     }),
     close: () => {
       provider.close();

@@ -5,8 +5,14 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ProgressView, SigningProgress } from './progress.js';
+import type {
+  ReconciliationActivities,
+  ReconciliationExample,
+  ReconciliationMark,
+} from './reconciliation-contract.js';
 import type { DocumentStatus, SignerStatus } from './statuses.js';
 
+export * from './reconciliation-contract.js';
 export * from './statuses.js';
 
 // ---------------------------------------------------------------- names and IDs
@@ -18,6 +24,8 @@ export const DEFAULT_TASK_QUEUE = 'countersign';
 export const WORKFLOW_TYPES = {
   documentSigning: 'documentSigning',
   callbackDelivery: 'callbackDelivery',
+  reconciliation: 'reconciliation',
+  reconciliationWatch: 'reconciliationWatch',
 } as const;
 
 /** What a document's or signer's ID may look like: UUIDs, and nothing that means more in a path. */
@@ -55,6 +63,11 @@ export const SEARCH_ATTRIBUTES = {
   documentDeadline: defineSearchAttributeKey('DocumentDeadline', SearchAttributeType.DATETIME),
   /** The failure type that a document waits on until someone sends it `retry`. */
   documentAttention: defineSearchAttributeKey('DocumentAttention', SearchAttributeType.KEYWORD),
+  /**
+   * The digest of what the workflow knows, or nothing: it is taken away by the first change and set
+   * again only along with others, since setting it costs. The memo always has it.
+   */
+  documentDigest: defineSearchAttributeKey('DocumentDigest', SearchAttributeType.KEYWORD),
   signerIds: defineSearchAttributeKey('SignerIds', SearchAttributeType.KEYWORD_LIST),
   /** How many entries of a callback ended set aside. Not set where none did. */
   entriesSetAside: defineSearchAttributeKey('EntriesSetAside', SearchAttributeType.INT),
@@ -116,6 +129,8 @@ export interface StatusReport {
   readonly source: ChangeSource;
   readonly changes: readonly StatusChange[];
   readonly snapshot?: DocumentSnapshot;
+  /** Of a repair: what it found missing. */
+  readonly reconciliation?: ReconciliationMark;
 }
 
 // ---------------------------------------------------------------- documentSigning
@@ -265,8 +280,36 @@ export const ANNOUNCEMENT_EVENTS = [
 ] as const;
 export type AnnouncementEvent = (typeof ANNOUNCEMENT_EVENTS)[number];
 
+export const OPERATIONS_EVENTS = [
+  /** Callbacks missed more than they may. */
+  'reconciliation.alarm',
+  /** A run left something out. */
+  'reconciliation.failed',
+  /** No run has covered everything for too long. */
+  'reconciliation.overdue',
+  /** A callback that should be registered at the provider was not, and is again. */
+  'subscription.healed',
+] as const;
+export type OperationsEvent = (typeof OPERATIONS_EVENTS)[number];
+
 /** What a channel tells the world. No names, no e-mail addresses. */
-export interface Announcement {
+export type Announcement = DocumentAnnouncement | OperationsAnnouncement;
+
+/** An event of Countersign itself. */
+export interface OperationsAnnouncement {
+  readonly event: OperationsEvent;
+  /** Which run or gap it is about: the same for every repetition. */
+  readonly subject: string;
+  /** ISO 8601 UTC. */
+  readonly occurredAt: string;
+  /** In a sentence, with what to do. */
+  readonly reason: string;
+  readonly figures?: Readonly<Record<string, number>>;
+  readonly examples?: readonly ReconciliationExample[];
+}
+
+/** An event of one document. */
+export interface DocumentAnnouncement {
   readonly event: AnnouncementEvent;
   readonly documentId: string;
   readonly group?: string;
@@ -284,8 +327,13 @@ export interface Announcement {
 export type ChannelName = 'log' | 'http' | 'email';
 
 /** The key under which a receiver can drop repetitions: every message of the event carries it. */
-export function idempotencyKey(announcement: Pick<Announcement, 'documentId' | 'event'>): string {
-  return `${announcement.documentId}/${announcement.event}`;
+export function idempotencyKey(
+  announcement:
+    | Pick<DocumentAnnouncement, 'documentId' | 'event'>
+    | Pick<OperationsAnnouncement, 'subject' | 'event'>,
+): string {
+  const subject = 'subject' in announcement ? announcement.subject : announcement.documentId;
+  return `${subject}/${announcement.event}`;
 }
 
 // ---------------------------------------------------------------- activities
@@ -354,7 +402,7 @@ export interface DeliverChangesResult {
 }
 
 /** Effects. Every one may run twice: each is idempotent. */
-export interface Activities {
+export interface Activities extends ReconciliationActivities {
   /** Asks the provider for one document, with the reasons of rejecting signers; and the archive. */
   lookUpDocument(input: LookUpDocumentInput): Promise<LookUpDocumentResult>;
   /** Asks once more, downloads PDF and audit log, checks the hash, archives. */

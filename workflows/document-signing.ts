@@ -11,12 +11,15 @@ import {
   setCurrentDetails,
   setHandler,
   TimeoutFailure,
+  upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { Alarm } from './alarm.js';
 import {
+  DIGEST_MEMO,
   FAILURE_TYPES,
+  missedChangesQuery,
   noticeReceivedSignal,
   progressQuery,
   retrySignal,
@@ -27,10 +30,10 @@ import {
 } from './contract.js';
 import type {
   Activities,
-  Announcement,
   AnnouncementEvent,
   ArchivedSummary,
   ArchiveReceipt,
+  DocumentAnnouncement,
   DocumentSigningInput,
   OutcomeKind,
   SigningOutcome,
@@ -48,9 +51,10 @@ import {
   withTerms,
 } from './document-state.js';
 import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
-import { detailsOf, searchAttributeChanges, viewOf } from './document-view.js';
+import { detailsOf, missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
+import { progressDigest } from './status-digest.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
 
@@ -139,6 +143,9 @@ class DocumentSigning {
       this.#attempting?.cancel();
     });
     setHandler(progressQuery, () => viewOf(this.#state));
+    setHandler(missedChangesQuery, ({ snapshot, key }) =>
+      missedChangesAnswer(this.#state, snapshot, key),
+    );
     setHandler(waitForOutcomeUpdate, async () => {
       await condition(() => this.#isLeaving || this.#state.outcome !== undefined);
       return this.#state.outcome;
@@ -264,7 +271,7 @@ class DocumentSigning {
 
   #announce(event: AnnouncementEvent, reason?: string): void {
     const { documentId, group, tag, progress, outcome, lookUp } = this.#state;
-    const announcement: Announcement = {
+    const announcement: DocumentAnnouncement = {
       event,
       documentId,
       ...(group === undefined ? {} : { group }),
@@ -321,6 +328,9 @@ class DocumentSigning {
     setCurrentDetails(detailsOf(this.#state));
     const changes = searchAttributeChanges(this.#state, workflowInfo().typedSearchAttributes);
     if (changes.length > 0) upsertSearchAttributes(changes);
+    const digest = progressDigest(this.#state.documentId, this.#state.progress);
+    // Free of charge, other than a search attribute, and listed beside it.
+    if (workflowInfo().memo?.[DIGEST_MEMO] !== digest) upsertMemo({ [DIGEST_MEMO]: digest });
   }
 
   #mustContinueAsNew(): boolean {

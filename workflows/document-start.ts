@@ -1,16 +1,24 @@
 /** How a document's workflow is started, whoever starts it. Pure. */
 import { WorkflowIdReusePolicy } from '@temporalio/common';
 import type { SearchAttributePair } from '@temporalio/common';
-import { documentStatusNumber, documentWorkflowId, SEARCH_ATTRIBUTES } from './contract.js';
+import {
+  DIGEST_MEMO,
+  documentStatusNumber,
+  documentWorkflowId,
+  SEARCH_ATTRIBUTES,
+} from './contract.js';
 import type { DocumentSigningInput, DocumentStatus, StatusReport } from './contract.js';
+import { initialState, withReport } from './document-state.js';
+import { progressDigest } from './status-digest.js';
 
-/** What ops can find a document by. */
+/** What a document can be found by. */
 export interface SearchableDocument {
   readonly status?: DocumentStatus;
   readonly group?: string;
   readonly tag?: string;
   readonly deadline?: string;
   readonly signerIds?: readonly string[];
+  readonly digest?: string | undefined;
 }
 
 /** The server refuses a value beyond 2 kB; about 50 signers' IDs fit. The rest is asked for. */
@@ -21,7 +29,7 @@ const KEYWORD_MAX_LENGTH = 255;
 
 /** A document's search attributes, as far as they are known, each within the server's limits. */
 export function documentSearchAttributes(document: SearchableDocument): SearchAttributePair[] {
-  const { status, group, tag, deadline, signerIds = [] } = document;
+  const { status, group, tag, deadline, digest, signerIds = [] } = document;
   const { documentStatus, documentGroup, documentTag, documentDeadline } = SEARCH_ATTRIBUTES;
   const ids = fitting(signerIds);
   return [
@@ -30,6 +38,7 @@ export function documentSearchAttributes(document: SearchableDocument): SearchAt
     ...(tag ? [{ key: documentTag, value: tag.slice(0, KEYWORD_MAX_LENGTH) }] : []),
     ...(deadline === undefined ? [] : [{ key: documentDeadline, value: new Date(deadline) }]),
     ...(ids.length === 0 ? [] : [{ key: SEARCH_ATTRIBUTES.signerIds, value: ids }]),
+    ...(digest === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.documentDigest, value: digest }]),
   ];
 }
 
@@ -45,6 +54,7 @@ export interface DocumentStart {
   readonly args: [DocumentSigningInput];
   readonly workflowIdReusePolicy: WorkflowIdReusePolicy;
   readonly typedSearchAttributes: SearchAttributePair[];
+  readonly memo: Readonly<Record<string, string>>;
   readonly staticSummary: string;
 }
 
@@ -56,14 +66,24 @@ export function documentStart(input: DocumentSigningInput, report?: StatusReport
   const { documentId } = input;
   const signerIds = [...(input.signers ?? []).map(({ id }) => id), ...signerIdsOf(report)];
   const status = furthestStatus(report);
+  const digest = startDigest(input, report);
   return {
     workflowId: documentWorkflowId(documentId),
     args: [input],
     // A closed document stays closed: its second life would announce everything again.
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-    typedSearchAttributes: documentSearchAttributes({ ...input, status, signerIds }),
+    typedSearchAttributes: documentSearchAttributes({ ...input, status, signerIds, digest }),
+    memo: digest === undefined ? {} : { [DIGEST_MEMO]: digest },
     staticSummary: `document ${documentId}`,
   };
+}
+
+/** Set at the start it is free, and right until the first change. Changes alone have none. */
+function startDigest(input: DocumentSigningInput, report?: StatusReport): string | undefined {
+  if (!input.signers && !report?.snapshot) return undefined;
+  const state = initialState(input);
+  const { progress } = report ? withReport(state, report, 0) : state;
+  return progressDigest(input.documentId, progress);
 }
 
 function signerIdsOf(report: StatusReport | undefined): string[] {

@@ -1,9 +1,10 @@
 /** What a document's workflow remembers, and how facts change it. Pure, and carried over whole. */
 import type {
-  Announcement,
   ChannelName,
+  DocumentAnnouncement,
   DocumentSigningInput,
   LookUpDocumentResult,
+  ReconciliationMark,
   SigningOutcome,
   StatusReport,
   TrackingTerms,
@@ -14,7 +15,7 @@ import type { OpenQuestion, SigningProgress } from './progress.js';
 /** An announcement that one channel has not taken yet. */
 export interface OwedAnnouncement {
   readonly channel: ChannelName;
-  readonly announcement: Announcement;
+  readonly announcement: DocumentAnnouncement;
 }
 
 export interface DocumentState {
@@ -36,6 +37,8 @@ export interface DocumentState {
   readonly owed: readonly OwedAnnouncement[];
   /** Events announced or owed: none is announced twice. */
   readonly announced: readonly string[];
+  /** The last repair. */
+  readonly repaired?: ReconciliationMark;
   /** Why the workflow waits for `retry`, by the task that failed. */
   readonly attention: Readonly<Record<string, Attention>>;
 }
@@ -128,6 +131,7 @@ export function withReport(
       isVouchedFor: state.isVouchedFor || isSeen,
       ...(group === undefined ? {} : { group }),
       ...(tag === undefined ? {} : { tag }),
+      ...(news.reconciliation ? { repaired: news.reconciliation } : {}),
     },
     nowMs,
   );
@@ -163,7 +167,7 @@ function withQuestion(state: DocumentState, nowMs: number): DocumentState {
 /** One announcement is owed to each channel, unless that event was announced before. */
 export function withAnnouncement(
   state: DocumentState,
-  announcement: Announcement,
+  announcement: DocumentAnnouncement,
   channels: readonly ChannelName[],
 ): DocumentState {
   if (state.announced.includes(announcement.event)) return state;

@@ -1,10 +1,12 @@
 /** How a document's state is shown: to programs, in the Temporal UI, and to its search. Pure. */
 import type { SearchAttributeUpdatePair, TypedSearchAttributes } from '@temporalio/common';
 import { documentStatusNumber, SEARCH_ATTRIBUTES } from './contract.js';
+import type { DocumentSnapshot, MissedChangesAnswer } from './contract.js';
 import { documentSearchAttributes } from './document-start.js';
 import type { DocumentState } from './document-state.js';
-import { documentStatus, signerViews, timelineOf } from './progress.js';
+import { documentStatus, missedChanges, signerViews, timelineOf } from './progress.js';
 import type { ProgressView, SignerView } from './progress.js';
+import { progressDigest } from './status-digest.js';
 
 /** What the progress query and the Updates answer. */
 export function viewOf(state: DocumentState): ProgressView {
@@ -75,12 +77,34 @@ function plain(text: string): string {
   return text.replace(/[\\|`*_[\]<>\r\n]/g, ' ');
 }
 
+/** What the reconciliation wants to know of a document. */
+export function missedChangesAnswer(
+  state: DocumentState,
+  snapshot: DocumentSnapshot | undefined,
+  key: string,
+): MissedChangesAnswer {
+  const { documentId, progress, repaired, question } = state;
+  return {
+    missed: snapshot ? missedChanges(documentId, progress, snapshot) : [],
+    ...(repaired?.key === key ? { repaired } : {}),
+    isAskingAlready: question?.kind === 'unknownToProvider',
+  };
+}
+
 /** The search attributes that differ from what visibility already has. */
 export function searchAttributeChanges(
   state: DocumentState,
   current: TypedSearchAttributes,
 ): SearchAttributeUpdatePair[] {
-  const wanted: SearchAttributeUpdatePair[] = [
+  const differs = ({ key, value }: SearchAttributeUpdatePair): boolean =>
+    comparable(current.get(key)) !== comparable(value);
+  const changes = wantedAttributes(state).filter(differs);
+  const digest = digestAttribute(state, current, changes.length > 0);
+  return differs(digest) ? [...changes, digest] : changes;
+}
+
+function wantedAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
+  return [
     ...documentSearchAttributes({
       status: documentStatus(state.progress),
       signerIds: Object.keys(state.progress.signers),
@@ -92,7 +116,17 @@ export function searchAttributeChanges(
       value: Object.values(state.attention)[0]?.failureType ?? null,
     },
   ];
-  return wanted.filter(({ key, value }) => comparable(current.get(key)) !== comparable(value));
+}
+
+/** Every upsert is billed: the digest goes along with others, or is taken away once. */
+function digestAttribute(
+  { documentId, progress }: DocumentState,
+  current: TypedSearchAttributes,
+  goesAlong: boolean,
+): SearchAttributeUpdatePair {
+  const key = SEARCH_ATTRIBUTES.documentDigest;
+  const digest = progressDigest(documentId, progress);
+  return { key, value: goesAlong || current.get(key) === digest ? digest : null };
 }
 
 function comparable(value: SearchAttributeUpdatePair['value'] | undefined): string {

@@ -8,6 +8,7 @@
 import type {
   ChangeSource,
   DocumentSnapshot,
+  MissedChange,
   OutcomeKind,
   SignerSnapshot,
   SigningOutcome,
@@ -185,6 +186,33 @@ export function openQuestion(progress: SigningProgress): OpenQuestion | undefine
     (signer) => signerReading(signer)?.status === 'rejected',
   );
   return refused ? 'signerRejected' : undefined;
+}
+
+/** The document and the signers whose status would be another one after this picture. */
+export function missedChanges(
+  documentId: string,
+  progress: SigningProgress,
+  snapshot: DocumentSnapshot,
+): MissedChange[] {
+  const repaired = applySnapshot(progress, snapshot, 'reconciliation');
+  const status = documentReading(repaired)?.status;
+  const isMissed = status !== undefined && status !== documentReading(progress)?.status;
+  const document = isMissed ? [{ subject: 'document' as const, id: documentId, status }] : [];
+  return [
+    ...document,
+    ...snapshot.signers.flatMap(({ id }) => missedOfSigner(progress, repaired, id)),
+  ];
+}
+
+function missedOfSigner(
+  progress: SigningProgress,
+  repaired: SigningProgress,
+  id: string,
+): MissedChange[] {
+  // A signer of whom nothing has been heard is unsent: no callback tells of that.
+  const known = signerReading(signerOf(progress, id))?.status ?? 'unsent';
+  const status = signerReading(signerOf(repaired, id))?.status ?? 'unsent';
+  return status === known ? [] : [{ subject: 'signer', id, status }];
 }
 
 /** A sentence, if what is known contradicts the outcome that was acted on. */

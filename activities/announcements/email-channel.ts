@@ -21,7 +21,7 @@ export interface EmailChannelOptions {
 /** The same on every attempt, so that mail programs show a repetition once. */
 function messageIdOf(announcement: Announcement, from: string): string {
   const domain = /@([\w.-]+)/.exec(from)?.[1] ?? 'countersign.invalid';
-  return `<${idempotencyKey(announcement).replace('/', '.')}@${domain}>`;
+  return `<${idempotencyKey(announcement).replace(/[^\w.-]/g, '.')}@${domain}>`;
 }
 
 /** Settles as the work does, or with the signal's reason as soon as that is aborted. */

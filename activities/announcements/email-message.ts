@@ -4,6 +4,9 @@ import {
   signerStatusNumber,
   type Announcement,
   type AnnouncementEvent,
+  type DocumentAnnouncement,
+  type OperationsAnnouncement,
+  type OperationsEvent,
 } from '../../workflows/contract.js';
 
 /** An event as an e-mail, without addresses. */
@@ -13,7 +16,7 @@ export interface EmailMessage {
   readonly html: string;
 }
 
-const HEADLINES: Readonly<Record<AnnouncementEvent, string>> = {
+const HEADLINES: Readonly<Record<AnnouncementEvent | OperationsEvent, string>> = {
   'document.completed': 'Document completed',
   'document.rejected': 'Document rejected',
   'document.removed': 'Document removed',
@@ -21,9 +24,13 @@ const HEADLINES: Readonly<Record<AnnouncementEvent, string>> = {
   'document.integrityFailed': 'Signed PDF failed its check',
   'document.needsAttention': 'Document needs attention',
   'document.contradicted': 'Document contradicts its outcome',
+  'reconciliation.alarm': 'Callbacks were missed',
+  'reconciliation.failed': 'Reconciliation left something out',
+  'reconciliation.overdue': 'No reconciliation has happened',
+  'subscription.healed': 'Callbacks registered again',
 };
 
-const EXPLANATIONS: Readonly<Record<AnnouncementEvent, string>> = {
+const EXPLANATIONS: Readonly<Record<AnnouncementEvent | OperationsEvent, string>> = {
   'document.completed':
     'Everybody signed. The final PDF and its audit log were checked and archived.',
   'document.rejected': 'A signer refused to sign.',
@@ -36,6 +43,17 @@ const EXPLANATIONS: Readonly<Record<AnnouncementEvent, string>> = {
     'Something failed for good. The workflow waits; send it the signal "retry" once it is mended.',
   'document.contradicted':
     'After the outcome was announced, the provider said something else. Nothing was done about it.',
+  'reconciliation.alarm':
+    'The reconciliation found more changes than it may that no callback had told. All of them are ' +
+    'repaired; the channel needs a look.',
+  'reconciliation.failed':
+    'A part of the reconciliation was given up. Its report names what; the next run tries it again.',
+  'reconciliation.overdue':
+    'No reconciliation has covered everything for too long. See whether its Schedule is paused, and ' +
+    'whether a worker polls.',
+  'subscription.healed':
+    'A callback that should be registered at the provider was missing or inactive. It is registered ' +
+    'again; what it did not tell meanwhile, the reconciliation finds.',
 };
 
 /** HTML's five special characters as entities: tags and reasons are other people's words. */
@@ -53,6 +71,21 @@ export function escapeHtml(text: string): string {
 type Facts = readonly (readonly [label: string, value: string])[];
 
 function factsOf(announcement: Announcement): Facts {
+  return 'subject' in announcement ? operationsFacts(announcement) : documentFacts(announcement);
+}
+
+function operationsFacts(announcement: OperationsAnnouncement): Facts {
+  const { subject, occurredAt, reason, figures = {}, examples = [] } = announcement;
+  return [
+    ['About', subject],
+    ['When', occurredAt],
+    ['Reason', reason],
+    ...Object.entries(figures).map(([name, figure]) => [name, String(figure)] as const),
+    ...examples.map(({ documentId, what }) => [`Document ${documentId}`, what] as const),
+  ];
+}
+
+function documentFacts(announcement: DocumentAnnouncement): Facts {
   const { documentId, status, group, tag, occurredAt, reason, rejection, archive } = announcement;
   const maybe: readonly (readonly [string, string | undefined])[] = [
     ['Document', documentId],
@@ -97,14 +130,19 @@ function htmlOf(headline: string, explanation: string, facts: Facts, key: string
 
 /** The event as subject, plain text and HTML, all saying the same. */
 export function emailMessage(announcement: Announcement): EmailMessage {
-  const { event, documentId, tag } = announcement;
+  const { event } = announcement;
   const headline = HEADLINES[event];
   const facts = factsOf(announcement);
   const key = idempotencyKey(announcement);
-  const named = tag === undefined || tag === '' ? documentId : `${tag} (${documentId})`;
   return {
-    subject: `${headline}: ${named}`,
+    subject: `${headline}: ${nameOf(announcement)}`,
     text: textOf(EXPLANATIONS[event], facts, key),
     html: htmlOf(headline, EXPLANATIONS[event], facts, key),
   };
+}
+
+function nameOf(announcement: Announcement): string {
+  if ('subject' in announcement) return announcement.subject;
+  const { documentId, tag } = announcement;
+  return tag === undefined || tag === '' ? documentId : `${tag} (${documentId})`;
 }

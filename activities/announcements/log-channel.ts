@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { idempotencyKey } from '../../workflows/contract.js';
+import { idempotencyKey, type Announcement } from '../../workflows/contract.js';
 import type { Channel } from './channel.js';
 
 /** One line per event in the log. A signer's own words stay out of it: they may name people. */
@@ -7,16 +7,15 @@ export function createLogChannel(logger: Pick<Logger, 'info'>): Channel {
   return {
     name: 'log',
     announce(announcement) {
-      const { event, rejection, ...facts } = announcement;
-      const rejectedBy = rejection === undefined ? {} : { rejectedBy: rejection.signerId };
-      const fields = {
-        event,
-        ...facts,
-        ...rejectedBy,
-        idempotencyKey: idempotencyKey(announcement),
-      };
-      logger.info(fields, event);
+      const fields = { ...factsOf(announcement), idempotencyKey: idempotencyKey(announcement) };
+      logger.info(fields, announcement.event);
       return Promise.resolve();
     },
   };
+}
+
+function factsOf(announcement: Announcement): object {
+  if ('subject' in announcement) return announcement;
+  const { rejection, ...facts } = announcement;
+  return { ...facts, ...(rejection === undefined ? {} : { rejectedBy: rejection.signerId }) };
 }

@@ -207,7 +207,7 @@ byId('create-form').addEventListener('submit', (event) => {
 });
 
 byId('faults-form').addEventListener('change', ({ target }) => {
-  const patch = { [target.dataset.fault]: choiceValue(target.value) };
+  const patch = { [target.dataset.fault]: choiceValue(target.value, target.dataset.kind) };
   void attempt(() => call('PATCH', '/sandbox/faults', patch));
 });
 

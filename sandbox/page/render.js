@@ -181,8 +181,8 @@ export function callbackRow(callback) {
 }
 
 /** One registered URL. */
-export function subscriptionItem({ url, notify, group, eventFilter }) {
-  const narrowed = [group, eventFilter].filter(Boolean).join(', ');
+export function subscriptionItem({ url, notify, group, eventFilter, active }) {
+  const narrowed = [group, eventFilter, active ? '' : 'inactive'].filter(Boolean).join(', ');
   return element(
     'li',
     {},
@@ -213,6 +213,10 @@ const FAULTS = [
   ['wrongPdf', 'PDF with wrong bytes', 'some'],
   ['cutPdf', 'PDF cut in the middle', 'some'],
   ['pdfMode', 'PDF handed out', 'mode'],
+  ['listings', 'Listings answered', 'listings'],
+  ['failPages', 'Page that fails (500)', 'pages'],
+  ['churnArchive', 'Tagged “churn” removed per page', 'count'],
+  ['churnCreate', 'Created per page', 'count'],
 ];
 
 const CHOICES = {
@@ -240,10 +244,28 @@ const CHOICES = {
     ['redirect', 'by redirect'],
     ['deArchiving', 'de-archiving'],
   ],
+  listings: [
+    ['both', 'both'],
+    ['cache', 'cache=1'],
+    ['groups', 'by group'],
+  ],
+  pages: [
+    ['', 'none'],
+    ['0', 'offset 0'],
+    ['20', 'offset 20'],
+    ['500', 'offset 500'],
+  ],
+  count: [
+    [0, 'none'],
+    [1, '1'],
+    [10, '10'],
+    [100, '100'],
+  ],
 };
 
 /** The value that a choice stands for, as the control interface wants it. */
-export function choiceValue(text) {
+export function choiceValue(text, kind) {
+  if (kind === 'pages') return text === '' ? [] : text.split(',').map(Number);
   const number = Number(text);
   return text === '' || Number.isNaN(number) ? text : number;
 }
@@ -260,13 +282,17 @@ function options(kind, current) {
 /** The switches of the faults panel. */
 export function faultSwitches(faults) {
   return FAULTS.map(([name, text, kind]) => {
-    const current = faults[name];
+    const current = Array.isArray(faults[name]) ? faults[name].join() : faults[name];
     const active = current !== CHOICES[kind][0][0];
     return element(
       'label',
       { class: 'fault', 'data-active': active },
       element('span', {}, text),
-      element('select', { id: `fault-${name}`, 'data-fault': name }, options(kind, current)),
+      element(
+        'select',
+        { id: `fault-${name}`, 'data-fault': name, 'data-kind': kind },
+        options(kind, current),
+      ),
     );
   });
 }

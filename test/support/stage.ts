@@ -111,6 +111,8 @@ function environmentFor(sandbox: Sandbox, folder: string, more: Environment = {}
     LEGALESIGN_CERTIFICATES: join(folder, 'sandbox', 'certificate.pem'),
     ARCHIVE_URL: pathToFileURL(join(folder, 'archive')).href,
     DOCUMENT_LINGER: '1ms',
+    RECONCILE_CRON: 'off',
+    RECONCILE_GRACE: '0',
     WEBHOOK_PORT: '0',
     LOG_LEVEL: 'silent',
     ...more,

@@ -1,0 +1,193 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  documentWorkflowId,
+  missedChangesQuery,
+  noticeReceivedSignal,
+  ROW_MARKS,
+} from '../workflows/contract.js';
+import type {
+  ComparisonTerms,
+  DocumentSnapshot,
+  MissedChangesAnswer,
+  ReconciliationMark,
+  RowMark,
+} from '../workflows/contract.js';
+import { INITIAL_PROGRESS, missedChanges } from '../workflows/progress.js';
+import { snapshotDigest } from '../workflows/status-digest.js';
+import type { Archive } from './archive/archive.js';
+import { asKnown, type KnownDocument } from './known-documents.js';
+import { findingOf, NO_FINDING, repairFinding, type Finding } from './missed-figures.js';
+import { CALL_DEADLINE_MS, signalDocument, type Documents } from './signal-document.js';
+
+/** What comparing needs. */
+export interface Comparison extends Documents {
+  readonly archive: Pick<Archive, 'readReceipt'>;
+}
+
+/** The terms, and the provider's clock. */
+export interface ComparisonNow extends ComparisonTerms {
+  readonly nowMs: number;
+}
+
+/** A document compared. */
+export interface Compared extends Finding {
+  readonly mark: RowMark;
+}
+
+/** Compares what the provider shows with what is known, and repairs what was missed. */
+export async function compareDocument(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  known: KnownDocument,
+  terms: ComparisonNow,
+): Promise<Compared> {
+  if (isOutside(snapshot, terms)) return { ...NO_FINDING, mark: ROW_MARKS.outside };
+  switch (known.kind) {
+    case 'open':
+      if (known.isInStep) return { ...NO_FINDING, mark: ROW_MARKS.open };
+      return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
+    case 'closed':
+      return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
+    case 'unknown':
+      return ofUnknown(comparison, snapshot, terms);
+  }
+}
+
+function isOutside({ group, modified }: DocumentSnapshot, terms: ComparisonNow): boolean {
+  const { groups, since } = terms;
+  if (groups.length > 0 && group !== undefined && !groups.includes(group)) return true;
+  // Where the provider does not say when, it is looked at.
+  return since !== undefined && modified !== '' && Date.parse(modified) < Date.parse(since);
+}
+
+/** The workflow itself says what it did not know: visibility lags behind it. */
+async function repair(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Finding> {
+  const { documentId } = snapshot;
+  const { key } = terms;
+  const { missed, repaired } = await askDocument(comparison.client, documentId, { snapshot, key });
+  const mark: ReconciliationMark = repaired
+    ? { ...repaired, missed: [...repaired.missed, ...missed] }
+    : { key, missed };
+  if (mark.missed.length === 0 && !mark.isAdoption) return findingOf('falseAlarms', documentId);
+  if (missed.length > 0) await tell(comparison, snapshot, mark);
+  return repairFinding(snapshot, mark, terms, terms.nowMs);
+}
+
+async function askDocument(
+  client: Client,
+  documentId: string,
+  question: { readonly snapshot?: DocumentSnapshot; readonly key: string },
+): Promise<MissedChangesAnswer> {
+  return client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+    client.workflow.getHandle(documentWorkflowId(documentId)).query(missedChangesQuery, question),
+  );
+}
+
+function tell(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  reconciliation: ReconciliationMark,
+): Promise<boolean> {
+  const { documentId, group, tag, signers } = snapshot;
+  const input = { documentId, signers, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
+  const report = { source: 'reconciliation', changes: [], snapshot, reconciliation } as const;
+  return signalDocument(comparison, input, report);
+}
+
+/** A closed document stays closed; what the provider says against its outcome is for people. */
+function contradiction(snapshot: DocumentSnapshot, outcome: string | undefined): Finding {
+  const { documentId, status, finalPdf } = snapshot;
+  const now = finalPdf || status === 'finalised' ? 'completed' : status;
+  const isEnded = now === 'completed' || now === 'rejected' || now === 'removed';
+  // After its deadline a document may stay unsigned for as long as it likes.
+  const isOpenAgain = !isEnded && (outcome === 'removed' || outcome === 'rejected');
+  const contradicts = (isEnded && outcome !== undefined && now !== outcome) || isOpenAgain;
+  if (!contradicts) return NO_FINDING;
+  const what = `ended here as ${outcome}, but the provider says ${now}`;
+  return findingOf('contradicted', documentId, what);
+}
+
+async function ofUnknown(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Compared> {
+  const { adoption } = terms;
+  const { group = '', documentId, status } = snapshot;
+  const mode = Object.hasOwn(adoption.byGroup, group)
+    ? adoption.byGroup[group]
+    : adoption.otherwise;
+  if (mode === 'ignore') return { ...NO_FINDING, mark: ROW_MARKS.unknownIgnored };
+  if (mode === 'report') {
+    const example = { documentId, what: `has no workflow; ${status} at the provider` };
+    return { ...NO_FINDING, example, mark: ROW_MARKS.unknownReported };
+  }
+  // Visibility lags, and an earlier attempt may have started it a moment ago.
+  const known = await describeDocument(comparison.client, snapshot);
+  if (known.kind === 'closed') return { ...contradiction(snapshot, known.outcome), mark: 'c' };
+  if (known.kind === 'open') {
+    return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
+  }
+  return adopt(comparison, snapshot, terms);
+}
+
+async function adopt(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Compared> {
+  const { documentId } = snapshot;
+  if ((await comparison.archive.readReceipt(documentId)) !== undefined) {
+    return { ...findingOf('alreadyArchived', documentId), mark: ROW_MARKS.over };
+  }
+  if (isLongOver(snapshot, terms)) {
+    return { ...findingOf('longOver', documentId), mark: ROW_MARKS.over };
+  }
+  const missed = missedChanges(documentId, INITIAL_PROGRESS, snapshot);
+  const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };
+  const isOpen = await tell(comparison, snapshot, mark);
+  if (!isOpen) return { ...NO_FINDING, mark: ROW_MARKS.closed };
+  return { ...repairFinding(snapshot, mark, terms, terms.nowMs), mark: ROW_MARKS.adopted };
+}
+
+/** A signed contract is always worth its archive; an old rejection is no news to anybody. */
+function isLongOver(snapshot: DocumentSnapshot, { newsSince }: ComparisonNow): boolean {
+  const { status, modified } = snapshot;
+  if (status !== 'rejected' && status !== 'removed') return false;
+  return newsSince === undefined || modified === '' || Date.parse(modified) < Date.parse(newsSince);
+}
+
+/** By the workflow's own record, which does not lag. */
+export async function describeDocument(
+  client: Client,
+  snapshot: DocumentSnapshot,
+): Promise<KnownDocument> {
+  try {
+    const handle = client.workflow.getHandle(documentWorkflowId(snapshot.documentId));
+    const description = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      handle.describe(),
+    );
+    return asKnown(description, snapshotDigest(snapshot));
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { kind: 'unknown' };
+    throw error;
+  }
+}
+
+/** The provider does not know the document: its workflow looks into it by itself, if it runs. */
+export async function tellOfAbsence(client: Client, documentId: string): Promise<Finding> {
+  try {
+    const { isAskingAlready } = await askDocument(client, documentId, { key: '' });
+    if (!isAskingAlready) {
+      await client.workflow.getHandle(documentWorkflowId(documentId)).signal(noticeReceivedSignal);
+    }
+    return findingOf('gone', documentId, 'the provider does not know it (any more)');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return findingOf('gone', documentId, 'neither the provider nor a workflow knows it');
+  }
+}

@@ -1,0 +1,80 @@
+import type { Client } from '@temporalio/client';
+import type { ProviderClient } from '../provider/provider-client.js';
+import type {
+  Activities,
+  LastReconciliationResult,
+  ReconciliationPolicy,
+  SetAsideDeliveries,
+} from '../workflows/contract.js';
+import { withFailures } from './failures.js';
+import { withHeartbeat } from './heartbeat.js';
+import { lastCompleteRun } from './reconciliation-runs.js';
+import { listSetAside, readSetAside } from './set-aside-deliveries.js';
+import { healSubscriptions, type WantedSubscriptions } from './subscriptions.js';
+
+/** What the activities that stand around a run work with. */
+export interface ReconciliationSurroundings {
+  readonly client: Client;
+  readonly provider: Pick<ProviderClient, 'listNotifications' | 'subscribe'>;
+  readonly policy: ReconciliationPolicy;
+  readonly subscriptions: WantedSubscriptions | undefined;
+  /** After how long without a complete run that is announced, in ms. */
+  readonly maxAgeMs: number;
+}
+
+/** Deliveries that one run looks at, and subjects of their entries that it recognises. */
+const DELIVERIES = 100;
+const SUBJECTS = 1_000;
+
+/** The activity that a run begins with. */
+export function createPrepareReconciliation({
+  client,
+  provider,
+  policy,
+  subscriptions,
+}: ReconciliationSurroundings): Activities['prepareReconciliation'] {
+  return ({ scope }) =>
+    withFailures(() =>
+      withHeartbeat(async () => {
+        const isOfOne = scope.documentId !== undefined;
+        const previous = await lastCompleteRun(client);
+        return {
+          policy,
+          subscriptions: await healSubscriptions(provider, isOfOne ? undefined : subscriptions),
+          setAside: isOfOne ? NONE_SET_ASIDE : await setAsideDeliveries(client),
+          ...(previous && { previousStartedAt: previous.providerStartedAt }),
+        };
+      }),
+    );
+}
+
+const NONE_SET_ASIDE: SetAsideDeliveries = { workflowIds: [], subjects: [], hasMore: false };
+
+async function setAsideDeliveries(client: Client): Promise<SetAsideDeliveries> {
+  const found = await listSetAside(client, DELIVERIES + 1);
+  const workflowIds = found.slice(0, DELIVERIES);
+  const subjects = new Set<string>();
+  for (const workflowId of workflowIds) {
+    if (subjects.size >= SUBJECTS) break;
+    const delivery = await readSetAside(client, workflowId);
+    for (const index of delivery?.indexes ?? []) {
+      const change = delivery?.input.changes[index];
+      if (change && subjects.size < SUBJECTS) subjects.add(change.id);
+    }
+  }
+  return { workflowIds, subjects: [...subjects], hasMore: found.length > DELIVERIES };
+}
+
+/** The activity by which the watch learns when a run last covered everything. */
+export function createLastReconciliation({
+  client,
+  policy,
+  maxAgeMs,
+}: ReconciliationSurroundings): Activities['lastReconciliation'] {
+  return () =>
+    withFailures(async (): Promise<LastReconciliationResult> => {
+      const run = await lastCompleteRun(client);
+      const { channels } = policy;
+      return { ...(run && { succeededAt: run.startedAt }), maxAgeMs, channels };
+    });
+}

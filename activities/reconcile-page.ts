@@ -1,0 +1,148 @@
+import { Context } from '@temporalio/activity';
+import PQueue from 'p-queue';
+import type { DocumentListingQuery } from '../provider/document-listing.js';
+import type { ProviderClient } from '../provider/provider-client.js';
+import { ProviderError } from '../provider/provider-error.js';
+import { NO_COUNTS, ROW_MARKS } from '../workflows/contract.js';
+import type {
+  Activities,
+  DocumentSnapshot,
+  ListingSegment,
+  ReconcilePageInput,
+  ReconcilePageResult,
+} from '../workflows/contract.js';
+import { fingerprintOf, formatFingerprints } from '../workflows/listed-documents.js';
+import { compareDocument, type Compared, type Comparison } from './compare-document.js';
+import { withFailures } from './failures.js';
+import { withHeartbeat } from './heartbeat.js';
+import { knownDocuments } from './known-documents.js';
+import { findingOf, sumOfFindings } from './missed-figures.js';
+import { SIGNALS_AT_ONCE } from './signal-document.js';
+
+/** What the activity works with. */
+export interface ReconcilePageDependencies extends Comparison {
+  readonly provider: Pick<ProviderClient, 'listDocuments'>;
+}
+
+/** After as many attempts, a document that cannot be compared is left out of the page. */
+const WHOLE_PAGE_ATTEMPTS = 3;
+
+/**
+ * The activity that reads one page of the provider's listing, compares each document with what is
+ * known, and repairs what was missed. A repeated attempt finds the first one's repairs by their key
+ * and counts them alike.
+ */
+export function createReconcilePage(
+  dependencies: ReconcilePageDependencies,
+): Activities['reconcilePage'] {
+  return (input) =>
+    withFailures(() => withHeartbeat((note) => reconcile(dependencies, input, note)));
+}
+
+async function reconcile(
+  dependencies: ReconcilePageDependencies,
+  input: ReconcilePageInput,
+  note: (details: unknown) => void,
+): Promise<ReconcilePageResult> {
+  note({ phase: 'listing' });
+  const page = await readPage(dependencies.provider, input);
+  if (typeof page === 'string') return refusedPage(page);
+  const { documents, unreadable, hasNext, total, providerTime } = page;
+  note({ phase: 'visibility', documents: documents.length });
+  const compared = await compareAll(dependencies, documents, {
+    terms: { ...input, nowMs: clockMs(providerTime) },
+    onProgress: (count) => {
+      note({ phase: 'comparing', count });
+    },
+  });
+  const ids = documents.map(({ documentId }) => fingerprintOf(input.seed, documentId));
+  return {
+    fingerprints: formatFingerprints(ids),
+    rows: compared.map(({ mark }) => mark).join(''),
+    unreadable,
+    hasNext,
+    ...(total !== undefined && { total }),
+    ...(providerTime !== undefined && { providerTime }),
+    ...sumOfFindings(compared),
+  };
+}
+
+/** The provider's clock, where it tells it: to the end of the second that its header names. */
+function clockMs(providerTime: string | undefined): number {
+  const ms = Date.parse(providerTime ?? '');
+  return Number.isNaN(ms) ? Date.now() : ms + 1000;
+}
+
+/** @returns why, where the account has no such listing */
+async function readPage(
+  provider: ReconcilePageDependencies['provider'],
+  { segment, offset, limit }: ReconcilePageInput,
+): Promise<string | NonNullable<Awaited<ReturnType<ProviderClient['listDocuments']>>>> {
+  const signal = Context.current().cancellationSignal;
+  try {
+    const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
+    return page ?? 'the provider has no such listing (404)';
+  } catch (error) {
+    // Only the first page can tell: a later one that is refused is a failure of its own.
+    const isRefused = error instanceof ProviderError && error.kind === 'refused' && offset === 0;
+    if (isRefused) return error.message;
+    throw error;
+  }
+}
+
+function queryOf(
+  { kind, group = '', modifiedSince, withArchived }: ListingSegment,
+  page: { offset: number; limit: number },
+): DocumentListingQuery {
+  return kind === 'cache'
+    ? { kind, ...page }
+    : { kind, group, modifiedSince, withArchived, ...page };
+}
+
+function refusedPage(refused: string): ReconcilePageResult {
+  const nothing = { fingerprints: '', rows: '', unreadable: 0, hasNext: false, examples: [] };
+  return { ...nothing, counts: NO_COUNTS, refused };
+}
+
+interface Comparing {
+  readonly terms: Parameters<typeof compareDocument>[3];
+  readonly onProgress: (count: number) => void;
+}
+
+/** In the documents' order. */
+async function compareAll(
+  dependencies: ReconcilePageDependencies,
+  documents: readonly DocumentSnapshot[],
+  { terms, onProgress }: Comparing,
+): Promise<Compared[]> {
+  const known = await knownDocuments(dependencies.client, documents);
+  const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
+  let count = 0;
+  const compare = async (snapshot: DocumentSnapshot): Promise<Compared> => {
+    Context.current().cancellationSignal.throwIfAborted();
+    const knownNow = known.get(snapshot.documentId) ?? { kind: 'unknown' };
+    const compared = await orLeftOut(snapshot.documentId, () =>
+      compareDocument(dependencies, snapshot, knownNow, terms),
+    );
+    onProgress((count += 1));
+    return compared;
+  };
+  return queue.addAll(documents.map((snapshot) => () => compare(snapshot)));
+}
+
+/** One document's trouble is the page's for a few attempts, then its own. */
+export async function orLeftOut(
+  documentId: string,
+  compare: () => Promise<Compared>,
+): Promise<Compared> {
+  try {
+    return await compare();
+  } catch (error) {
+    const { info, cancellationSignal } = Context.current();
+    cancellationSignal.throwIfAborted();
+    if (info.attempt < WHOLE_PAGE_ATTEMPTS) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const finding = findingOf('failed', documentId, `could not be compared: ${why}`);
+    return { ...finding, mark: ROW_MARKS.failed };
+  }
+}

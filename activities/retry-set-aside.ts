@@ -1,0 +1,108 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/client';
+import { WORKFLOW_TYPES } from '../workflows/contract.js';
+import type { Activities, RetrySetAsideInput, SetAsideReport } from '../workflows/contract.js';
+import { formatHash, hash64 } from '../workflows/status-digest.js';
+import { withFailures } from './failures.js';
+import { withHeartbeat } from './heartbeat.js';
+import { readSetAside, type SetAsideDelivery } from './set-aside-deliveries.js';
+import { CALL_DEADLINE_MS, type Documents } from './signal-document.js';
+import type { SignerRoutes } from './signer-routes.js';
+
+/** What the activity works with. */
+export interface RetrySetAsideDependencies extends Documents {
+  readonly routes: SignerRoutes;
+}
+
+type Report = Omit<SetAsideReport, 'hasMore'>;
+
+const EXAMPLES_KEPT = 20;
+
+/**
+ * The activity that looks once more whether entries set aside have a document by now, and starts a
+ * delivery of their own for those that do. Its ID follows from the entries: it is started once.
+ */
+export function createRetrySetAside(
+  dependencies: RetrySetAsideDependencies,
+): Activities['retrySetAside'] {
+  return (input) =>
+    withFailures(() => withHeartbeat((note) => retryAll(dependencies, input, note)));
+}
+
+async function retryAll(
+  dependencies: RetrySetAsideDependencies,
+  { workflowIds }: RetrySetAsideInput,
+  note: (details: unknown) => void,
+): Promise<Report> {
+  const reports: Report[] = [];
+  for (const workflowId of workflowIds) {
+    note({ deliveries: reports.length });
+    const delivery = await readSetAside(dependencies.client, workflowId);
+    if (delivery) reports.push(await retryOne(dependencies, workflowId, delivery));
+  }
+  return {
+    deliveries: reports.length,
+    redelivered: reports.reduce((sum, { redelivered }) => sum + redelivered, 0),
+    remaining: reports.reduce((sum, { remaining }) => sum + remaining, 0),
+    examples: reports.flatMap(({ examples }) => examples).slice(0, EXAMPLES_KEPT),
+  };
+}
+
+async function retryOne(
+  dependencies: RetrySetAsideDependencies,
+  workflowId: string,
+  delivery: SetAsideDelivery,
+): Promise<Report> {
+  const routable = await routableOf(dependencies.routes, delivery);
+  const isNew =
+    routable.length > 0 && (await redeliver(dependencies, workflowId, delivery, routable));
+  const remaining = delivery.others + delivery.indexes.length - routable.length;
+  const redelivered = isNew ? routable.length : 0;
+  const examples = remaining > 0 ? delivery.examples : [];
+  return { deliveries: 1, redelivered, remaining, examples };
+}
+
+async function routableOf(
+  routes: SignerRoutes,
+  { input, indexes }: SetAsideDelivery,
+): Promise<number[]> {
+  const signerIds = indexes.flatMap((index) => {
+    const change = input.changes[index];
+    return change?.subject === 'signer' ? [change.id] : [];
+  });
+  const { documents } = await routes.route(signerIds, {
+    askProvider: true,
+    signal: Context.current().cancellationSignal,
+    onProgress: () => undefined,
+  });
+  return indexes.filter((index) => {
+    const change = input.changes[index];
+    return change !== undefined && (change.subject === 'document' || documents.has(change.id));
+  });
+}
+
+/** @returns whether it was started now, not by an earlier run */
+async function redeliver(
+  { client, taskQueue }: RetrySetAsideDependencies,
+  workflowId: string,
+  { input }: SetAsideDelivery,
+  indexes: readonly number[],
+): Promise<boolean> {
+  const { source, receivedAt } = input;
+  const changes = indexes.flatMap((index) => input.changes[index] ?? []);
+  try {
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
+        workflowId: `${workflowId}:again:${formatHash(hash64(indexes.join(',')))}`,
+        taskQueue,
+        args: [{ source, receivedAt, changes, setAside: [] }],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        staticSummary: `${changes.length} changes once more, set aside by ${workflowId}`,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { statusChangedSignal, WORKFLOW_TYPES } from '../workflows/contract.js';
+import type { DocumentSigningInput, StatusReport } from '../workflows/contract.js';
+import { documentStart } from '../workflows/document-start.js';
+
+/** Where documents' workflows run. */
+export interface Documents {
+  readonly client: Client;
+  readonly taskQueue: string;
+}
+
+/** A development server takes some hundred signals a second, from this many callers or more. */
+export const SIGNALS_AT_ONCE = 16;
+
+/** Of one call to Temporal. */
+export const CALL_DEADLINE_MS = 10_000;
+
+/**
+ * The one way in for news of a document: signals its workflow, and starts it where there is none.
+ * @returns whether the document is open; one that has its outcome needs nothing more
+ */
+export async function signalDocument(
+  { client, taskQueue }: Documents,
+  input: DocumentSigningInput,
+  report: StatusReport,
+): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+        ...documentStart(input, report),
+        taskQueue,
+        signal: statusChangedSignal,
+        signalArgs: [report],
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+/** Which documents a listing has shown, in memory that does not grow with them. Pure. */
+import { formatHash, hash64, HASH_LENGTH } from './status-digest.js';
+
+/**
+ * 64 bits per document: of 100,000 open documents that a listing does not show, one in a million is
+ * taken for shown; at the limit's one million documents, one in fifty. Whoever is, is another one
+ * in the next run, which has another seed.
+ */
+const BYTES_PER_DOCUMENT = 8;
+const MIN_BYTES = 4 * 1024;
+/** A payload takes 2 MB, and continue-as-new carries this one. */
+const MAX_BYTES = 1024 * 1024;
+
+const PROBES = 4;
+
+/** Eight bytes that stand for a document in one run. */
+export type Fingerprint = readonly [number, number];
+
+/** A document's fingerprint; with another seed it is another one. */
+export function fingerprintOf(seed: string, documentId: string): Fingerprint {
+  return hash64(`${seed} ${documentId}`);
+}
+
+/** Fingerprints as text, sixteen hexadecimal digits each. */
+export function formatFingerprints(fingerprints: readonly Fingerprint[]): string {
+  return fingerprints.map(formatHash).join('');
+}
+
+/** The fingerprints in such a text. */
+export function parseFingerprints(text: string): Fingerprint[] {
+  const half = (start: number): number => Number.parseInt(text.slice(start, start + 8), 16);
+  return Array.from({ length: text.length / HASH_LENGTH }, (_, index) => {
+    const start = index * HASH_LENGTH;
+    return [half(start), half(start + 8)] as const;
+  });
+}
+
+/** Room for so many documents. */
+export function emptyFilter(documents: number): Uint8Array {
+  const bytes = Math.min(Math.max(documents * BYTES_PER_DOCUMENT, MIN_BYTES), MAX_BYTES);
+  return new Uint8Array(Math.ceil(bytes));
+}
+
+/** Adds a document. @returns whether it was new */
+export function addListed(filter: Uint8Array, fingerprint: Fingerprint): boolean {
+  let isNew = false;
+  for (const bit of bitsOf(filter, fingerprint)) {
+    const [index, mask] = [bit >>> 3, 1 << (bit & 7)];
+    const byte = filter[index] ?? 0;
+    if ((byte & mask) === 0) isNew = true;
+    filter[index] = byte | mask;
+  }
+  return isNew;
+}
+
+/** Whether a document was added; rarely true for one that was not. */
+export function wasListed(filter: Uint8Array, fingerprint: Fingerprint): boolean {
+  return bitsOf(filter, fingerprint).every(
+    (bit) => ((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0,
+  );
+}
+
+function bitsOf(filter: Uint8Array, [a, b]: Fingerprint): number[] {
+  const bits = filter.length * 8;
+  // An odd step, or one probe could meet itself again.
+  const step = b | 1;
+  return Array.from({ length: PROBES }, (_, probe) => ((a + Math.imul(probe, step)) >>> 0) % bits);
+}

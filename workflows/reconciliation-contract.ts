@@ -1,0 +1,388 @@
+/** What two processes agree on about the reconciliation. Reached through contract.ts. */
+import { defineQuery } from '@temporalio/workflow';
+import type { ChannelName, DocumentSnapshot } from './contract.js';
+import type { DocumentStatus, SignerStatus } from './statuses.js';
+
+/** The Schedule's ID, and the prefix of the Workflow IDs that it makes. */
+export const RECONCILIATION_SCHEDULE_ID = 'reconciliation';
+
+/** The Workflow ID of the one that notices when no reconciliation has happened. */
+export const RECONCILIATION_WATCH_WORKFLOW_ID = 'reconciliation-watch';
+
+/** The memo's field in which a document's workflow keeps the digest of what it knows. */
+export const DIGEST_MEMO = 'digest';
+
+/** The memo's field in which a run tells the next ones about itself. */
+export const RUN_MEMO = 'reconciliation';
+
+/** What a run looks at. Everything, unless something is named; no two together but with `since`. */
+export interface ReconciliationScope {
+  readonly documentId?: string;
+  /** A group's slug. */
+  readonly group?: string;
+  /** ISO 8601 UTC: documents modified at the provider since then. */
+  readonly since?: string;
+}
+
+export type ReconciliationInput = ReconciliationScope;
+
+/** A run's mark in its memo. */
+export interface RunMemo {
+  readonly startedAt: string;
+  /** The same moment by the provider's clock. */
+  readonly providerStartedAt: string;
+  /** Nothing was left out for a failure. */
+  readonly isComplete: boolean;
+  readonly scope: ReconciliationScope;
+}
+
+// ---------------------------------------------------------------- what was missed
+
+/**
+ * Why a change was missed: no callback brought it; one did, and its entry ended set aside; nobody
+ * here knew the document.
+ */
+export const MISSED_KINDS = ['neverArrived', 'arrivedAndFailed', 'documentUnknown'] as const;
+export type MissedKind = (typeof MISSED_KINDS)[number];
+
+/** A document or signer whose status at the provider was not known here. */
+export interface MissedChange {
+  readonly subject: 'document' | 'signer';
+  readonly id: string;
+  readonly status: DocumentStatus | SignerStatus;
+}
+
+/** What a repair tells a document's workflow of itself, so that a repeated attempt counts alike. */
+export interface ReconciliationMark {
+  /** Of the run and its part: the same for every attempt at the same page. */
+  readonly key: string;
+  readonly missed: readonly MissedChange[];
+  /** Nobody here knew the document. */
+  readonly isAdoption?: true;
+}
+
+/** A document's own answer to what the provider shows. */
+export interface MissedChangesAnswer {
+  readonly missed: readonly MissedChange[];
+  /** An earlier attempt with the same key has repaired this. */
+  readonly repaired?: ReconciliationMark;
+  /** The workflow asks the provider by itself whether the document is still there. */
+  readonly isAskingAlready: boolean;
+}
+
+/** What would change if the document learned of this picture. Changes nothing. */
+export const missedChangesQuery = defineQuery<
+  MissedChangesAnswer,
+  [{ readonly snapshot?: DocumentSnapshot; readonly key: string }]
+>('missedChanges');
+
+// ---------------------------------------------------------------- listings and policy
+
+/** `cache`: all outstanding documents at once; `groups`: the newer listing, group by group. */
+export type ListingKind = 'cache' | 'groups';
+
+/** One listing to read from its first page to its last. */
+export interface ListingSegment {
+  readonly kind: ListingKind;
+  /** Of `groups`. */
+  readonly group?: string;
+  /** ISO 8601 UTC, by the provider's clock; documents modified before are not shown. */
+  readonly modifiedSince?: string;
+  /** Of `groups`: archived documents too. */
+  readonly withArchived?: true;
+}
+
+/** What is done about a document that has no workflow. */
+export const ADOPTION_MODES = ['adopt', 'report', 'ignore'] as const;
+export type AdoptionMode = (typeof ADOPTION_MODES)[number];
+
+/** The worker's settings; as an activity's result they are in history. */
+export interface ReconciliationPolicy {
+  /** `auto`: whichever the account answers. */
+  readonly listing: 'auto' | ListingKind;
+  /** Slugs; none: every group. */
+  readonly groups: readonly string[];
+  readonly adoption: {
+    readonly otherwise: AdoptionMode;
+    readonly byGroup: Readonly<Record<string, AdoptionMode>>;
+  };
+  readonly pageSize: number;
+  /** How long a page or a document is tried before the rest goes on without it, in ms. */
+  readonly patienceMs: number;
+  /** A change younger than this is repaired, but not counted as missed, in ms. */
+  readonly graceMs: number;
+  /** More than either is announced: a share of the documents, a number of changes. */
+  readonly alarm: { readonly share: number; readonly changes: number };
+  readonly channels: readonly ChannelName[];
+}
+
+// ---------------------------------------------------------------- figures
+
+/** Sums of what was done. Each is additive, so that parts of a run can be added up. */
+export interface ReconciliationCounts {
+  /** Documents told of something, and their changes; those of a callback under way included. */
+  readonly repairedDocuments: number;
+  readonly repairedChanges: number;
+  /** Changes missed by the callbacks, by kind. */
+  readonly missed: Readonly<Record<MissedKind, number>>;
+  readonly missedDocuments: number;
+  /** Changes repaired that are younger than the grace: a callback may be under way. */
+  readonly youngChanges: number;
+  /** Documents whose workflow was started. */
+  readonly adopted: number;
+  /** Documents without a workflow, finished and in the archive: left as they are. */
+  readonly alreadyArchived: number;
+  /** Documents without a workflow, rejected or removed before the last run: no news. */
+  readonly longOver: number;
+  /** Documents that looked different by visibility's lag alone. */
+  readonly falseAlarms: number;
+  /** Documents whose workflow has ended otherwise than the provider says now. */
+  readonly contradicted: number;
+  /** Documents that the provider does not know (any more); their workflows look into it. */
+  readonly gone: number;
+  /** Documents that could not be compared. */
+  readonly failed: number;
+}
+
+export const NO_COUNTS: ReconciliationCounts = {
+  repairedDocuments: 0,
+  repairedChanges: 0,
+  missed: { neverArrived: 0, arrivedAndFailed: 0, documentUnknown: 0 },
+  missedDocuments: 0,
+  youngChanges: 0,
+  adopted: 0,
+  alreadyArchived: 0,
+  longOver: 0,
+  falseAlarms: 0,
+  contradicted: 0,
+  gone: 0,
+  failed: 0,
+};
+
+/** A sum of sums. */
+export function addCounts(a: ReconciliationCounts, b: ReconciliationCounts): ReconciliationCounts {
+  const sum = (name: keyof Omit<ReconciliationCounts, 'missed'>): number => a[name] + b[name];
+  return {
+    repairedDocuments: sum('repairedDocuments'),
+    repairedChanges: sum('repairedChanges'),
+    missed: {
+      neverArrived: a.missed.neverArrived + b.missed.neverArrived,
+      arrivedAndFailed: a.missed.arrivedAndFailed + b.missed.arrivedAndFailed,
+      documentUnknown: a.missed.documentUnknown + b.missed.documentUnknown,
+    },
+    missedDocuments: sum('missedDocuments'),
+    youngChanges: sum('youngChanges'),
+    adopted: sum('adopted'),
+    alreadyArchived: sum('alreadyArchived'),
+    longOver: sum('longOver'),
+    falseAlarms: sum('falseAlarms'),
+    contradicted: sum('contradicted'),
+    gone: sum('gone'),
+    failed: sum('failed'),
+  };
+}
+
+/** One document that is worth a look. */
+export interface ReconciliationExample {
+  readonly documentId: string;
+  /** What about it, in a few words. */
+  readonly what: string;
+}
+
+/** A part of the work that was given up. */
+export interface FailedPart {
+  readonly what: string;
+  readonly reason: string;
+}
+
+// ---------------------------------------------------------------- activities
+
+export interface PrepareReconciliationInput {
+  readonly scope: ReconciliationScope;
+}
+
+/** The provider's registered callbacks beside those that there should be. No secrets. */
+export interface SubscriptionReport {
+  /** Undefined: `WEBHOOK_PUBLIC_URL` is not set, so nothing was compared. */
+  readonly url?: string;
+  readonly created: readonly string[];
+  readonly inactive: readonly string[];
+  readonly duplicates: readonly string[];
+  readonly strangers: readonly string[];
+  /** Why it could not be compared or created. */
+  readonly problem?: string;
+}
+
+export interface PrepareReconciliationResult {
+  readonly policy: ReconciliationPolicy;
+  readonly subscriptions: SubscriptionReport;
+  /** When the last complete run over everything began, by the provider's clock. */
+  readonly previousStartedAt?: string;
+  /** Deliveries that ended with entries set aside, and whom these are about. */
+  readonly setAside: SetAsideDeliveries;
+}
+
+export interface SetAsideDeliveries {
+  /** Workflow IDs, the latest first. */
+  readonly workflowIds: readonly string[];
+  /** Documents and signers of their entries. */
+  readonly subjects: readonly string[];
+  /** There are more deliveries than are named here. */
+  readonly hasMore: boolean;
+}
+
+/** What every comparison needs to know. */
+export interface ComparisonTerms {
+  /** Of this part of the run. */
+  readonly key: string;
+  readonly adoption: ReconciliationPolicy['adoption'];
+  readonly groups: readonly string[];
+  readonly graceMs: number;
+  readonly failedSubjects: readonly string[];
+  /** Documents modified before are not looked at. */
+  readonly since?: string;
+  /** Documents without a workflow that ended before this are no news. */
+  readonly newsSince?: string;
+}
+
+export interface ReconcilePageInput extends ComparisonTerms {
+  readonly segment: ListingSegment;
+  readonly offset: number;
+  readonly limit: number;
+  /** Of the run: fingerprints differ from one to the next. */
+  readonly seed: string;
+}
+
+/** What each row of a page turned out to be, a letter per row. */
+export const ROW_MARKS = {
+  open: 'o',
+  closed: 'c',
+  adopted: 'a',
+  unknownReported: 'u',
+  unknownIgnored: 'i',
+  /** Archived before, or long over: nothing to do and nothing to follow. */
+  over: 'r',
+  /** Of another group, or not modified since. */
+  outside: 'x',
+  failed: 'f',
+} as const;
+export type RowMark = (typeof ROW_MARKS)[keyof typeof ROW_MARKS];
+
+export interface ReconcilePageResult {
+  /** In the listing's order, as listed-documents.ts writes them. */
+  readonly fingerprints: string;
+  /** A RowMark for each row. */
+  readonly rows: string;
+  /** Rows that could not be read. */
+  readonly unreadable: number;
+  readonly hasNext: boolean;
+  /** How many documents the listing says there are. */
+  readonly total?: number;
+  /** The provider's clock, ISO 8601 UTC. */
+  readonly providerTime?: string;
+  readonly counts: ReconciliationCounts;
+  readonly examples: readonly ReconciliationExample[];
+  /** The account does not answer this kind of listing: why. */
+  readonly refused?: string;
+}
+
+export interface ReconcileDocumentsInput extends ComparisonTerms {
+  readonly documentIds: readonly string[];
+}
+
+export interface ReconcileDocumentsResult {
+  readonly counts: ReconciliationCounts;
+  readonly examples: readonly ReconciliationExample[];
+}
+
+export interface FindUnlistedInput {
+  readonly seed: string;
+  /** Only this group's. */
+  readonly group?: string;
+  readonly groups: readonly string[];
+  /** How many open workflows were seen in the listing; with as many there is nothing to find. */
+  readonly openListed?: number;
+  /** When the run began, ISO 8601 UTC. */
+  readonly startedAt: string;
+  /** Where an earlier call stopped. */
+  readonly after?: string;
+}
+
+export interface FindUnlistedResult {
+  readonly documentIds: readonly string[];
+  readonly open: number;
+  /** Where to go on. */
+  readonly next?: string;
+}
+
+export interface RetrySetAsideInput {
+  readonly workflowIds: readonly string[];
+}
+
+export interface SetAsideReport {
+  readonly deliveries: number;
+  /** Entries handed to a delivery of their own now. */
+  readonly redelivered: number;
+  /** Entries that still have no document, or cannot be read. */
+  readonly remaining: number;
+  readonly examples: readonly string[];
+  /** There are more deliveries than one run looks at. */
+  readonly hasMore: boolean;
+}
+
+/** For the watch: when a run last covered everything. */
+export interface LastReconciliationResult {
+  readonly succeededAt?: string;
+  /** After how long without one it is announced, in ms. */
+  readonly maxAgeMs: number;
+  readonly channels: readonly ChannelName[];
+}
+
+export interface ReconciliationActivities {
+  /** Settings, subscriptions (created again where missing), what was set aside. */
+  prepareReconciliation(input: PrepareReconciliationInput): Promise<PrepareReconciliationResult>;
+  /** One page of the provider's listing: compared, repaired, counted. */
+  reconcilePage(input: ReconcilePageInput): Promise<ReconcilePageResult>;
+  /** Documents asked for one by one. */
+  reconcileDocuments(input: ReconcileDocumentsInput): Promise<ReconcileDocumentsResult>;
+  /** Open workflows whose document no page showed. */
+  findUnlisted(input: FindUnlistedInput, listed: Uint8Array): Promise<FindUnlistedResult>;
+  /** Entries that ended set aside and can be routed now are delivered. */
+  retrySetAside(input: RetrySetAsideInput): Promise<Omit<SetAsideReport, 'hasMore'>>;
+  lastReconciliation(): Promise<LastReconciliationResult>;
+}
+
+// ---------------------------------------------------------------- the report
+
+/** What a run found and did: the result of `reconciliation`. */
+export interface ReconciliationReport {
+  readonly scope: ReconciliationScope;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  /** The beginning by the provider's clock, where any page told it. */
+  readonly providerStartedAt?: string;
+  /** How far the provider's clock is ahead of ours, in ms. */
+  readonly clockSkewMs?: number;
+  readonly isComplete: boolean;
+  readonly listing?: ListingKind;
+  readonly pages: number;
+  /** Pages read once more because the listing changed meanwhile. */
+  readonly pagesReadAgain: number;
+  /** Documents in the listings, each once. */
+  readonly documents: number;
+  readonly unknownReported: number;
+  readonly unknownIgnored: number;
+  /** Open documents that no listing showed, asked for one by one. */
+  readonly unlisted: number;
+  readonly counts: ReconciliationCounts;
+  /** Changes missed by callbacks, of all kinds. */
+  readonly missedChanges: number;
+  /** Documents with a missed change, of all documents looked at. */
+  readonly missedShare: number;
+  readonly subscriptions: SubscriptionReport;
+  readonly setAside: SetAsideReport;
+  readonly failedParts: readonly FailedPart[];
+  readonly examples: readonly ReconciliationExample[];
+  /** Why it was announced as an alarm. */
+  readonly alarm?: string;
+}

@@ -1,0 +1,251 @@
+/** What a reconciliation remembers, and how answers change it. Pure, and carried over whole. */
+import { addCounts, NO_COUNTS, ROW_MARKS } from './reconciliation-contract.js';
+import type {
+  FailedPart,
+  ListingKind,
+  ListingSegment,
+  PrepareReconciliationResult,
+  ReconcileDocumentsResult,
+  ReconcilePageResult,
+  ReconciliationCounts,
+  ReconciliationExample,
+  ReconciliationScope,
+  SetAsideReport,
+} from './reconciliation-contract.js';
+import {
+  addListed,
+  emptyFilter,
+  formatFingerprints,
+  parseFingerprints,
+} from './listed-documents.js';
+
+/** How far a listing has been read. */
+export interface ListingCursor {
+  /** Of the page to be asked for next. */
+  readonly offset: number;
+  /** Rows that a page has: the size asked for, or what the provider gives where that is less. */
+  readonly limit: number;
+  /** Documents in the listing, as far as it says. */
+  readonly total?: number;
+  /** The last rows of the page before: the next one must know one of them. */
+  readonly tail?: string;
+  readonly hasEnded: boolean;
+  readonly pages: number;
+}
+
+export interface ReconciliationState {
+  readonly scope: ReconciliationScope;
+  readonly startedAt: string;
+  readonly providerStartedAt?: string;
+  readonly clockSkewMs?: number;
+  readonly prepared?: PrepareReconciliationResult;
+  readonly listing?: ListingKind;
+  /** Still to be read; the first one is being read. */
+  readonly segments: readonly ListingSegment[];
+  readonly segmentNumber: number;
+  readonly cursor?: ListingCursor;
+  /** A listing could not be read at all: absence from the others means nothing. */
+  readonly hasLostListing: boolean;
+  readonly pages: number;
+  readonly pagesReadAgain: number;
+  readonly documents: number;
+  readonly openListed: number;
+  readonly unknownReported: number;
+  readonly unknownIgnored: number;
+  readonly unlisted: UnlistedState;
+  readonly counts: ReconciliationCounts;
+  readonly setAside?: SetAsideReport;
+  readonly examples: readonly ReconciliationExample[];
+  readonly failedParts: readonly FailedPart[];
+}
+
+/** Open documents that no listing showed. */
+export interface UnlistedState {
+  /** Found, not asked for yet. */
+  readonly pending: readonly string[];
+  readonly asked: number;
+  /** Where visibility goes on. */
+  readonly after?: string;
+  readonly isFound: boolean;
+}
+
+const EXAMPLES_KEPT = 20;
+const FAILED_PARTS_KEPT = 50;
+
+/**
+ * Rows that neighbouring pages share. When rows before them go away, the next page begins further
+ * on; as long as it shows one of them nothing was skipped, and otherwise the gap is read again.
+ */
+export const OVERLAP = 10;
+
+/** A run's beginning. */
+export function initialReconciliation(
+  scope: ReconciliationScope,
+  startedAt: string,
+): ReconciliationState {
+  return {
+    scope,
+    startedAt,
+    segments: [],
+    segmentNumber: 0,
+    hasLostListing: false,
+    pages: 0,
+    pagesReadAgain: 0,
+    documents: 0,
+    openListed: 0,
+    unknownReported: 0,
+    unknownIgnored: 0,
+    unlisted: { pending: [], asked: 0, isFound: false },
+    counts: NO_COUNTS,
+    examples: [],
+    failedParts: [],
+  };
+}
+
+/** Modifications a little before the last run began may not have been listed by it. */
+const NEWS_MARGIN_MS = 10 * 60_000;
+
+/** Which listings show what the scope asks for. */
+export function segmentsOf(
+  kind: ListingKind,
+  groups: readonly string[],
+  { since, previousStartedAt }: { since?: string; previousStartedAt?: string },
+): ListingSegment[] {
+  if (kind === 'cache') return [{ kind }];
+  return groups.flatMap((group): ListingSegment[] => {
+    const archived = { kind, group, withArchived: true } as const;
+    if (since !== undefined) return [{ ...archived, modifiedSince: since }];
+    if (previousStartedAt === undefined) return [archived];
+    const modifiedMs = Date.parse(previousStartedAt) - NEWS_MARGIN_MS;
+    return [
+      { kind, group },
+      { ...archived, modifiedSince: new Date(modifiedMs).toISOString() },
+    ];
+  });
+}
+
+/** The beginning of a listing. */
+export function newCursor(limit: number): ListingCursor {
+  return { offset: 0, limit, hasEnded: false, pages: 0 };
+}
+
+/** How far apart pages begin. */
+export function strideOf({ limit }: Pick<ListingCursor, 'limit'>): number {
+  return limit - Math.min(OVERLAP, Math.floor(limit / 5));
+}
+
+/** Whether there is another page to ask for, with so many asked for and not answered yet. */
+export function hasMore(cursor: ListingCursor, inFlight: number): boolean {
+  if (cursor.hasEnded) return false;
+  // The first page tells how many there are; without that, one after the other.
+  if (cursor.total === undefined) return inFlight === 0;
+  return cursor.offset === 0 || coveredBefore(cursor) < cursor.total;
+}
+
+/** Rows that the pages asked for so far reach to. */
+function coveredBefore(cursor: ListingCursor): number {
+  return cursor.offset - strideOf(cursor) + cursor.limit;
+}
+
+/** The cursor once a page is asked for. */
+export function withPageAsked(cursor: ListingCursor): ListingCursor {
+  return { ...cursor, offset: cursor.offset + strideOf(cursor) };
+}
+
+/** The cursor after a page was answered. */
+export function withPageRead(
+  cursor: ListingCursor,
+  asked: number,
+  page: ReconcilePageResult,
+): ListingCursor {
+  const rows = page.rows.length + page.unreadable;
+  const isCutShort = asked === 0 && rows > 0 && rows < cursor.limit && page.hasNext;
+  const limit = isCutShort ? rows : cursor.limit;
+  const fingerprints = parseFingerprints(page.fingerprints);
+  const read: ListingCursor = {
+    ...cursor,
+    limit,
+    // A provider that gives less than was asked for would make us skip the rest.
+    offset: isCutShort ? strideOf({ limit }) : cursor.offset,
+    pages: cursor.pages + 1,
+    hasEnded: cursor.hasEnded || (!page.hasNext && page.total === undefined),
+    tail: formatFingerprints(fingerprints.slice(-OVERLAP)),
+  };
+  return page.total === undefined ? read : { ...read, total: page.total };
+}
+
+/** The cursor after a page was given up: nobody knows how its neighbours meet. */
+export function withPageLost(cursor: ListingCursor): ListingCursor {
+  const { tail: _lost, ...rest } = cursor;
+  return { ...rest, hasEnded: cursor.hasEnded || cursor.total === undefined };
+}
+
+/** Whether two pages meet: the later one shows a row of the earlier one's end. */
+export function meets(tail: string | undefined, page: string): boolean {
+  if (tail === undefined || tail === '') return true;
+  const shown = new Set(parseFingerprints(page).map(String));
+  return parseFingerprints(tail).some((fingerprint) => shown.has(String(fingerprint)));
+}
+
+/** A page's rows among those seen before. @returns the state, and how many rows were new */
+export function withPage(
+  state: ReconciliationState,
+  page: ReconcilePageResult,
+  listed: Uint8Array,
+): { state: ReconciliationState; newRows: number } {
+  const news = newMarks(page, listed);
+  const count = (mark: string): number => news.filter((each) => each === mark).length;
+  const { adopted, open, outside, unknownIgnored, unknownReported } = ROW_MARKS;
+  return {
+    newRows: news.length,
+    state: {
+      ...withFindings(state, page),
+      pages: state.pages + 1,
+      documents: state.documents + news.length - count(outside),
+      openListed: state.openListed + count(open) + count(adopted),
+      unknownReported: state.unknownReported + count(unknownReported),
+      unknownIgnored: state.unknownIgnored + count(unknownIgnored),
+    },
+  };
+}
+
+function newMarks(page: ReconcilePageResult, listed: Uint8Array): string[] {
+  return parseFingerprints(page.fingerprints).flatMap((fingerprint, row) =>
+    addListed(listed, fingerprint) ? [page.rows.charAt(row)] : [],
+  );
+}
+
+/** Figures and examples of a part of the run are added. */
+export function withFindings(
+  state: ReconciliationState,
+  { counts, examples }: ReconcileDocumentsResult,
+): ReconciliationState {
+  return {
+    ...state,
+    counts: addCounts(state.counts, counts),
+    examples: [...state.examples, ...examples].slice(0, EXAMPLES_KEPT),
+  };
+}
+
+/** A part of the run was given up. */
+export function withFailedPart(state: ReconciliationState, part: FailedPart): ReconciliationState {
+  return { ...state, failedParts: [...state.failedParts, part].slice(0, FAILED_PARTS_KEPT) };
+}
+
+/** The provider's clock, as the first page told it. */
+export function withProviderTime(
+  state: ReconciliationState,
+  providerTime: string | undefined,
+  nowMs: number,
+): ReconciliationState {
+  const providerMs = Date.parse(providerTime ?? '');
+  if (state.providerStartedAt !== undefined || Number.isNaN(providerMs)) return state;
+  const clockSkewMs = providerMs - nowMs;
+  const startedMs = Date.parse(state.startedAt) + clockSkewMs;
+  return { ...state, clockSkewMs, providerStartedAt: new Date(startedMs).toISOString() };
+}
+
+/** Room for the documents of a listing that says how many there are; twice as many may come. */
+export function filterFor(total: number | undefined, pageSize: number): Uint8Array {
+  return emptyFilter(2 * Math.max(total ?? 0, pageSize));
+}

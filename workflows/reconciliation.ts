@@ -1,0 +1,518 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  continueAsNew,
+  isCancellation,
+  log,
+  metricMeter,
+  proxyActivities,
+  setCurrentDetails,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { canonicalId, MISSED_KINDS, RUN_MEMO } from './contract.js';
+import type {
+  Activities,
+  ComparisonTerms,
+  ListingKind,
+  ListingSegment,
+  OperationsAnnouncement,
+  PrepareReconciliationResult,
+  ReconcilePageResult,
+  ReconciliationInput,
+  ReconciliationReport,
+  RunMemo,
+} from './contract.js';
+import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
+import {
+  filterFor,
+  hasMore,
+  initialReconciliation,
+  meets,
+  newCursor,
+  segmentsOf,
+  strideOf,
+  withFailedPart,
+  withFindings,
+  withPage,
+  withPageAsked,
+  withPageLost,
+  withPageRead,
+  withProviderTime,
+} from './reconciliation-state.js';
+import type { ListingCursor, ReconciliationState } from './reconciliation-state.js';
+
+const RETRY = { initialInterval: '2s', maximumInterval: '1m' } as const;
+
+const { prepareReconciliation, findUnlisted } = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '1m',
+  retry: RETRY,
+});
+const { reconcilePage, reconcileDocuments } = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '1m',
+  retry: RETRY,
+});
+const { retrySetAside } = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '1m',
+  scheduleToCloseTimeout: '2h',
+  retry: RETRY,
+});
+/** A channel that is away for longer must not hold up the next night's run. */
+const { announce } = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  scheduleToCloseTimeout: '1h',
+  retry: RETRY,
+});
+
+/** Two: while one page is compared, the provider makes the next. */
+const PAGES_AT_ONCE = 2;
+
+/** Pages in one history: some 1,500 events and 2 MB. */
+const PAGES_PER_RUN = 200;
+
+/** Each of them begins a page further back; rows go away more slowly than that. */
+const GAP_READS = 5;
+
+/** New documents come to the front while the rest is read. */
+const FRONT_READS = 20;
+
+/** Documents asked for by one activity: half a minute, where a minute has a hundred calls. */
+const DOCUMENTS_AT_ONCE = 50;
+
+/**
+ * Compares what the provider shows with what the documents' workflows know, repairs what was
+ * missed, and counts it. By hand: with a scope, `{}` or nothing for everything.
+ */
+export async function reconciliation(
+  input: ReconciliationInput | undefined,
+  carried?: ReconciliationState,
+  listed?: Uint8Array,
+): Promise<ReconciliationReport> {
+  return new Reconciliation(carried ?? begin(input ?? {}), listed).run();
+}
+
+function begin(input: ReconciliationInput): ReconciliationState {
+  const { documentId, group, since } = input;
+  const id = documentId === undefined ? undefined : canonicalId(documentId);
+  if (documentId !== undefined && id === undefined)
+    throw invalid(`no document's ID: ${documentId}`);
+  const sinceMs = since === undefined ? undefined : Date.parse(since);
+  if (Number.isNaN(sinceMs)) throw invalid(`since is no time: ${String(since)}`);
+  const scope = {
+    ...(id === undefined ? {} : { documentId: id }),
+    ...(group === undefined ? {} : { group }),
+    ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+  };
+  return initialReconciliation(scope, workflowInfo().startTime.toISOString());
+}
+
+function invalid(what: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `${what}. The input is {} or { documentId } or { group } or { since }`,
+  );
+}
+
+interface PageInFlight {
+  readonly offset: number;
+  readonly answer: Promise<ReconcilePageResult | Error>;
+}
+
+/** The durable shell: what follows from an answer is decided in reconciliation-state.ts. */
+class Reconciliation {
+  #state: ReconciliationState;
+  #listed: Uint8Array | undefined;
+  #pagesInThisRun = 0;
+  readonly #seed = workflowInfo().firstExecutionRunId;
+
+  constructor(state: ReconciliationState, listed: Uint8Array | undefined) {
+    this.#state = state;
+    this.#listed = listed;
+  }
+
+  async run(): Promise<ReconciliationReport> {
+    const prepared = await this.#prepare();
+    const { documentId } = this.#state.scope;
+    if (documentId === undefined) {
+      while (this.#state.segments.length > 0) await this.#readSegment(prepared);
+      await this.#findUnlisted(prepared);
+    } else if (!this.#state.unlisted.isFound) {
+      this.#find([documentId]);
+    }
+    await this.#askForUnlisted(prepared);
+    await this.#retrySetAside(prepared);
+    return this.#conclude(prepared);
+  }
+
+  // ---------------------------------------------------------------- beginning
+
+  async #prepare(): Promise<PrepareReconciliationResult> {
+    if (this.#state.prepared) return this.#state.prepared;
+    const { scope } = this.#state;
+    const prepared = await prepareReconciliation.executeWithOptions(
+      { summary: 'settings, registered callbacks, entries set aside' },
+      [{ scope }],
+    );
+    this.#state = { ...this.#state, prepared };
+    if (scope.documentId === undefined) {
+      const { listing } = prepared.policy;
+      this.#choose(listing === 'auto' ? 'cache' : listing, prepared);
+    }
+    return prepared;
+  }
+
+  #choose(kind: ListingKind, { policy, previousStartedAt }: PrepareReconciliationResult): void {
+    const { since } = this.#state.scope;
+    const groups = this.#groups(policy.groups);
+    if (kind === 'groups' && groups.length === 0) {
+      this.#lose('the listing by groups', 'it needs the groups by name: set RECONCILE_GROUPS');
+    }
+    const segments = segmentsOf(kind, groups, {
+      ...(since === undefined ? {} : { since }),
+      ...(previousStartedAt === undefined ? {} : { previousStartedAt }),
+    });
+    this.#state = { ...this.#state, listing: kind, segments };
+  }
+
+  #groups(configured: readonly string[]): readonly string[] {
+    const { group } = this.#state.scope;
+    return group === undefined ? configured : [group];
+  }
+
+  #terms(prepared: PrepareReconciliationResult, part: string): ComparisonTerms {
+    const { policy, setAside, previousStartedAt } = prepared;
+    const { since } = this.#state.scope;
+    return {
+      key: `${this.#seed}/${part}`,
+      adoption: policy.adoption,
+      groups: this.#groups(policy.groups),
+      graceMs: policy.graceMs,
+      failedSubjects: setAside.subjects,
+      ...(since === undefined ? {} : { since }),
+      ...(previousStartedAt === undefined ? {} : { newsSince: previousStartedAt }),
+    };
+  }
+
+  // ---------------------------------------------------------------- listings
+
+  async #readSegment(prepared: PrepareReconciliationResult): Promise<void> {
+    const segment = this.#state.segments[0];
+    if (!segment) return;
+    const inFlight: PageInFlight[] = [];
+    for (;;) {
+      while (this.#mayAsk(prepared, inFlight.length)) {
+        inFlight.push(this.#askNext(prepared, segment));
+      }
+      const page = inFlight.shift();
+      if (!page) break;
+      if (await this.#takePage(prepared, segment, page)) continue;
+      // Another kind of listing was chosen: what is in flight is of no use.
+      return;
+    }
+    if (this.#mustContinueAsNew()) await this.#continueAsNew();
+    if (this.#cursor(prepared).pages > 1) await this.#readFrontAgain(prepared, segment);
+    this.#endSegment();
+  }
+
+  #endSegment(): void {
+    const { cursor: _read, ...rest } = this.#state;
+    const { segments, segmentNumber } = this.#state;
+    this.#state = { ...rest, segments: segments.slice(1), segmentNumber: segmentNumber + 1 };
+  }
+
+  #cursor({ policy }: PrepareReconciliationResult): ListingCursor {
+    return this.#state.cursor ?? newCursor(policy.pageSize);
+  }
+
+  #mayAsk(prepared: PrepareReconciliationResult, inFlight: number): boolean {
+    if (inFlight >= PAGES_AT_ONCE || this.#mustContinueAsNew()) return false;
+    return hasMore(this.#cursor(prepared), inFlight);
+  }
+
+  #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PageInFlight {
+    const cursor = this.#cursor(prepared);
+    this.#state = { ...this.#state, cursor: withPageAsked(cursor) };
+    return this.#askPage(prepared, segment, cursor.offset);
+  }
+
+  #askPage(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    offset: number,
+  ): PageInFlight {
+    this.#pagesInThisRun += 1;
+    const { segmentNumber, pages, pagesReadAgain } = this.#state;
+    const part = `${segmentNumber}/${offset}/${pages + pagesReadAgain}`;
+    const answer = reconcilePage
+      .executeWithOptions(
+        {
+          summary: `${nameOf(segment)}: rows from ${offset}`,
+          scheduleToCloseTimeout: prepared.policy.patienceMs,
+        },
+        [
+          {
+            ...this.#terms(prepared, part),
+            ...{ segment, offset, limit: this.#cursor(prepared).limit, seed: this.#seed },
+          },
+        ],
+      )
+      .catch(failureOf);
+    return { offset, answer };
+  }
+
+  /** @returns false where the account does not answer this kind of listing */
+  async #takePage(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    { offset, answer }: PageInFlight,
+  ): Promise<boolean> {
+    const page = await answer;
+    if (page instanceof Error) {
+      const what = `${nameOf(segment)}, rows from ${offset}`;
+      if (offset === 0) this.#lose(what, page.message);
+      else this.#fail(what, page.message);
+      this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared)) };
+      return true;
+    }
+    if (page.refused !== undefined) return this.#takeRefusal(prepared, segment, page.refused);
+    const { tail } = this.#cursor(prepared);
+    this.#state = {
+      ...this.#state,
+      cursor: withPageRead(this.#cursor(prepared), offset, page),
+    };
+    this.#fold(prepared, page);
+    if (!meets(tail, page.fingerprints)) {
+      await this.#closeGap(prepared, segment, { offset, tail: tail ?? '' });
+    }
+    return true;
+  }
+
+  #takeRefusal(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    reason: string,
+  ): boolean {
+    if (prepared.policy.listing === 'auto' && segment.kind === 'cache') {
+      const { cursor: _refused, ...rest } = this.#state;
+      this.#state = rest;
+      this.#choose('groups', prepared);
+      return false;
+    }
+    this.#lose(nameOf(segment), reason);
+    this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared)) };
+    return true;
+  }
+
+  /** @returns how many of its documents no page had shown before */
+  #fold({ policy }: PrepareReconciliationResult, page: ReconcilePageResult): number {
+    this.#listed ??= filterFor(page.total, policy.pageSize);
+    const { state, newRows } = withPage(this.#state, page, this.#listed);
+    this.#state = withProviderTime(state, page.providerTime, Date.now());
+    this.#show();
+    return newRows;
+  }
+
+  /** Rows went away before this page, more than pages share: what lies between is read now. */
+  async #closeGap(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    { offset, tail }: { offset: number; tail: string },
+  ): Promise<void> {
+    const stride = strideOf(this.#cursor(prepared));
+    for (let read = 1; read <= GAP_READS; read += 1) {
+      const page = await this.#readAgain(prepared, segment, Math.max(offset - read * stride, 0));
+      if (page instanceof Error) break;
+      if (meets(tail, page.fingerprints)) return;
+    }
+    const reason = 'it changed faster than it could be read; the next run reads it again';
+    this.#fail(`${nameOf(segment)}, rows before ${offset}`, reason);
+  }
+
+  async #readAgain(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    offset: number,
+  ): Promise<ReconcilePageResult | Error> {
+    const page = await this.#askPage(prepared, segment, offset).answer;
+    if (page instanceof Error) return page;
+    this.#state = { ...this.#state, pagesReadAgain: this.#state.pagesReadAgain + 1 };
+    this.#fold(prepared, page);
+    return page;
+  }
+
+  /** Until a page from the front shows nothing new: what came or moved there meanwhile. */
+  async #readFrontAgain(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+  ): Promise<void> {
+    const stride = strideOf(this.#cursor(prepared));
+    for (let read = 0; read < FRONT_READS; read += 1) {
+      const before = this.#state.documents;
+      const page = await this.#readAgain(prepared, segment, read * stride);
+      if (page instanceof Error) {
+        this.#fail(`${nameOf(segment)}, its front once more`, page.message);
+        return;
+      }
+      if (this.#state.documents === before) return;
+    }
+  }
+
+  // ---------------------------------------------------------------- what no listing shows
+
+  /** Where a listing failed as a whole, or showed changes only, absence from it means nothing. */
+  async #findUnlisted({ policy }: PrepareReconciliationResult): Promise<void> {
+    const { listing, scope, counts, failedParts, hasLostListing } = this.#state;
+    const showsAll = (listing === 'cache' || scope.since === undefined) && !hasLostListing;
+    while (this.#listed && showsAll && !this.#state.unlisted.isFound) {
+      const wasQuiet = counts.repairedDocuments + failedParts.length === 0;
+      const { after } = this.#state.unlisted;
+      const { documentIds, next } = await findUnlisted.executeWithOptions(
+        { summary: 'open documents that no listing showed' },
+        [
+          {
+            seed: this.#seed,
+            ...(scope.group === undefined ? {} : { group: scope.group }),
+            groups: this.#groups(policy.groups),
+            ...(wasQuiet ? { openListed: this.#state.openListed } : {}),
+            startedAt: this.#state.startedAt,
+            ...(after === undefined ? {} : { after }),
+          },
+          this.#listed,
+        ],
+      );
+      this.#find(documentIds, next);
+    }
+  }
+
+  #find(documentIds: readonly string[], after?: string): void {
+    const { pending, asked } = this.#state.unlisted;
+    const unlisted = {
+      pending: [...pending, ...documentIds],
+      asked,
+      isFound: after === undefined,
+      ...(after === undefined ? {} : { after }),
+    };
+    this.#state = { ...this.#state, unlisted };
+  }
+
+  async #askForUnlisted(prepared: PrepareReconciliationResult): Promise<void> {
+    for (;;) {
+      const { pending, asked } = this.#state.unlisted;
+      const documentIds = pending.slice(0, DOCUMENTS_AT_ONCE);
+      if (documentIds.length === 0) return;
+      await this.#askFor(prepared, documentIds);
+      const left = { pending: pending.slice(DOCUMENTS_AT_ONCE), asked: asked + documentIds.length };
+      this.#state = { ...this.#state, unlisted: { ...this.#state.unlisted, ...left } };
+      this.#show();
+      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
+    }
+  }
+
+  async #askFor(
+    prepared: PrepareReconciliationResult,
+    documentIds: readonly string[],
+  ): Promise<void> {
+    const part = `documents/${this.#state.unlisted.asked}`;
+    const findings = await reconcileDocuments
+      .executeWithOptions(
+        {
+          summary: `ask for ${documentIds.length} documents one by one`,
+          scheduleToCloseTimeout: 2 * prepared.policy.patienceMs,
+        },
+        [{ ...this.#terms(prepared, part), documentIds }],
+      )
+      .catch(failureOf);
+    if (findings instanceof Error) {
+      this.#fail(`${documentIds.length} documents asked for one by one`, findings.message);
+    } else this.#state = withFindings(this.#state, findings);
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  async #retrySetAside({ setAside }: PrepareReconciliationResult): Promise<void> {
+    const { workflowIds, hasMore: hasMoreDeliveries } = setAside;
+    if (workflowIds.length === 0 || this.#state.scope.documentId !== undefined) return;
+    const report = await retrySetAside
+      .executeWithOptions({ summary: `entries set aside by ${workflowIds.length} deliveries` }, [
+        { workflowIds },
+      ])
+      .catch(failureOf);
+    if (report instanceof Error) this.#fail('entries set aside', report.message);
+    else this.#state = { ...this.#state, setAside: { ...report, hasMore: hasMoreDeliveries } };
+  }
+
+  async #conclude({ policy }: PrepareReconciliationResult): Promise<ReconciliationReport> {
+    const report = reportOf(this.#state, new Date().toISOString());
+    this.#show();
+    count(report);
+    const { scope, startedAt, providerStartedAt = startedAt, isComplete } = report;
+    const memo: RunMemo = { scope, startedAt, providerStartedAt, isComplete };
+    upsertMemo({ [RUN_MEMO]: memo });
+    const { workflowId, firstExecutionRunId: runId } = workflowInfo();
+    for (const announcement of announcementsOf(report, { workflowId, runId })) {
+      await Promise.all(policy.channels.map((channel) => tell(channel, announcement)));
+    }
+    return report;
+  }
+
+  #fail(what: string, reason: string): void {
+    this.#state = withFailedPart(this.#state, { what, reason });
+  }
+
+  /** A whole listing. */
+  #lose(what: string, reason: string): void {
+    this.#fail(what, reason);
+    this.#state = { ...this.#state, hasLostListing: true };
+  }
+
+  #show(): void {
+    setCurrentDetails(runDetails(this.#state, Date.now()));
+  }
+
+  #mustContinueAsNew(): boolean {
+    return this.#pagesInThisRun >= PAGES_PER_RUN || workflowInfo().continueAsNewSuggested;
+  }
+
+  async #continueAsNew(): Promise<never> {
+    return continueAsNew<typeof reconciliation>(this.#state.scope, this.#state, this.#listed);
+  }
+}
+
+function nameOf({ kind, group, withArchived }: ListingSegment): string {
+  if (kind === 'cache') return 'the listing of outstanding documents';
+  return `the listing of group ${group ?? ''}${withArchived ? ', archived ones too' : ''}`;
+}
+
+/** A failure for good; a cancellation ends the run. */
+function failureOf(error: unknown): Error {
+  if (isCancellation(error)) throw error;
+  if (!(error instanceof ActivityFailure)) throw error;
+  // A time-out tells less than what was tried last.
+  const { cause = error } = error;
+  return new Error(cause.cause instanceof Error ? cause.cause.message : cause.message);
+}
+
+async function tell(
+  channel: Parameters<Activities['announce']>[0]['channel'],
+  announcement: OperationsAnnouncement,
+): Promise<void> {
+  const summary = `announce ${announcement.event} by ${channel}`;
+  const failure = await announce
+    .executeWithOptions({ summary }, [{ channel, announcement }])
+    .catch(failureOf);
+  // The report has it as well, and the next run tells what is still wrong.
+  if (failure instanceof Error) log.warn(`could not ${summary}: ${failure.message}`);
+}
+
+function count(report: ReconciliationReport): void {
+  const missed = metricMeter.createCounter('countersign_reconciliation_missed_changes');
+  for (const kind of MISSED_KINDS) missed.add(report.counts.missed[kind], { kind });
+  const documents = metricMeter.createCounter('countersign_reconciliation_documents');
+  documents.add(report.documents + report.unlisted);
+  const repaired = metricMeter.createCounter('countersign_reconciliation_repaired_documents');
+  repaired.add(report.counts.repairedDocuments);
+  const runs = metricMeter.createCounter('countersign_reconciliation_runs');
+  runs.add(1, { complete: String(report.isComplete) });
+}
