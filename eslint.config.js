@@ -14,7 +14,10 @@ const importTable = {
   configuration: { ours: [], packages: '^[^.n]' },
   provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
-    ours: ['workflows/(contract|document-start|listed-documents|progress|status-digest)', 'provider/.+'],
+    ours: [
+      'workflows/(contract|document-start|listed-documents|progress|status-digest)',
+      'provider/.+',
+    ],
     packages: '^@temporalio/(worker|workflow)$',
   },
   webhook: {
