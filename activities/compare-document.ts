@@ -69,12 +69,28 @@ async function repair(
   const { documentId } = snapshot;
   const { key } = terms;
   const { missed, repaired } = await askDocument(comparison.client, documentId, { snapshot, key });
-  const mark: ReconciliationMark = repaired
-    ? { ...repaired, missed: [...repaired.missed, ...missed] }
-    : { key, missed };
-  if (mark.missed.length === 0 && !mark.isAdoption) return findingOf('falseAlarms', documentId);
-  if (missed.length > 0) await tell(comparison, snapshot, mark);
-  return repairFinding(snapshot, mark, terms, terms.nowMs);
+  // An earlier attempt at the same page was here.
+  if (repaired) return repairFinding(snapshot, repaired, terms, terms.nowMs);
+  if (missed.length === 0) return findingOf('falseAlarms', documentId);
+  await tell(comparison, snapshot, { key, missed });
+  return findRepair(comparison, snapshot, terms);
+}
+
+/** Counts what the workflow holds for ours: another page may have told it the same meanwhile. */
+async function findRepair(
+  { client }: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Finding> {
+  const { documentId } = snapshot;
+  try {
+    const { repaired } = await askDocument(client, documentId, { key: terms.key });
+    if (!repaired) return findingOf('falseAlarms', documentId);
+    return repairFinding(snapshot, repaired, terms, terms.nowMs);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return NO_FINDING;
+  }
 }
 
 async function askDocument(
@@ -151,7 +167,7 @@ async function adopt(
   const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };
   const isOpen = await tell(comparison, snapshot, mark);
   if (!isOpen) return { ...NO_FINDING, mark: ROW_MARKS.closed };
-  return { ...repairFinding(snapshot, mark, terms, terms.nowMs), mark: ROW_MARKS.adopted };
+  return { ...(await findRepair(comparison, snapshot, terms)), mark: ROW_MARKS.adopted };
 }
 
 /** A signed contract is always worth its archive; an old rejection is no news to anybody. */

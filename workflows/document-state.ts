@@ -9,7 +9,7 @@ import type {
   StatusReport,
   TrackingTerms,
 } from './contract.js';
-import { applyReport, INITIAL_PROGRESS, openQuestion } from './progress.js';
+import { applyReport, INITIAL_PROGRESS, missedChanges, openQuestion } from './progress.js';
 import type { OpenQuestion, SigningProgress } from './progress.js';
 
 /** An announcement that one channel has not taken yet. */
@@ -131,10 +131,24 @@ export function withReport(
       isVouchedFor: state.isVouchedFor || isSeen,
       ...(group === undefined ? {} : { group }),
       ...(tag === undefined ? {} : { tag }),
-      ...(news.reconciliation ? { repaired: news.reconciliation } : {}),
+      ...withRepair(state, news),
     },
     nowMs,
   );
+}
+
+/**
+ * Two pages that share a row may tell the same at once: the first one's mark stands, so that only
+ * one of them counts it.
+ */
+function withRepair(
+  { documentId, progress, repaired }: DocumentState,
+  { reconciliation: mark, snapshot }: StatusReport,
+): Pick<DocumentState, 'repaired'> {
+  if (!mark || !snapshot) return {};
+  if (mark.isAdoption) return { repaired: repaired ?? mark };
+  const missed = missedChanges(documentId, progress, snapshot);
+  return missed.length > 0 ? { repaired: { ...mark, missed } } : {};
 }
 
 /** The provider was asked and answered; `gone` leaves the progress as it is. */

@@ -373,9 +373,12 @@ function read<Status>(
   const { status, modified, source } = shown;
   const pictured = { status, at: modified, position: 0, sources: [source] };
   if (!latest) return pictured;
-  const isNewer = secondsOf(modified) > secondsOf(latest.at);
+  const aheadS = secondsOf(modified) - secondsOf(latest.at);
   const wasMissed = number(status) > progress.peak;
-  return status !== latest.status && (isNewer || wasMissed) ? pictured : latest;
+  // Two batches can share a second, and positions compare only within one of them.
+  const settlesTie = aheadS === 0 && number(status) > number(latest.status);
+  const isShown = aheadS > 0 || wasMissed || settlesTie;
+  return status !== latest.status && isShown ? pictured : latest;
 }
 
 function subjectTimeline<Status>(

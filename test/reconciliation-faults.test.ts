@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import {
+  documentWorkflowId,
+  RECONCILIATION_SCHEDULE_ID,
+  WORKFLOW_TYPES,
+  type ReconciliationInput,
+  type ReconciliationReport,
+} from '../workflows/contract.js';
+import { ensureSchedule } from '../worker/schedule.js';
+import { openStage, type Stage, type StageOptions } from './support/stage.js';
+
+/** The sandbox's callbacks reach nobody: all there is, a reconciliation has to find. */
+async function withStage(
+  options: StageOptions,
+  use: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const stage = await openStage({ subscribes: false, ...options });
+  try {
+    await use(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+const SMALL_PAGES = { RECONCILE_PAGE_SIZE: '20', RECONCILE_PATIENCE: '5s' };
+
+async function reconcile(
+  { client, taskQueue }: Stage,
+  input: ReconciliationInput = {},
+): Promise<ReconciliationReport> {
+  const workflowId = `reconciliation-${randomUUID()}`;
+  return (await client.workflow.execute(WORKFLOW_TYPES.reconciliation, {
+    ...{ workflowId, taskQueue, args: [input] },
+  })) as ReconciliationReport;
+}
+
+async function isTracked({ client }: Stage, documentId: string): Promise<boolean> {
+  try {
+    await client.workflow.getHandle(documentWorkflowId(documentId)).describe();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('a page that fails for ever is left out and told of; the rest goes on', async () => {
+  await withStage({ environment: SMALL_PAGES }, async (stage) => {
+    stage.sandbox.createDocuments(70, { signers: 1 });
+    stage.sandbox.changeFaults({ failPages: [16] });
+    const report = await reconcile(stage);
+    assert.equal(report.isComplete, false);
+    assert.equal(report.failedParts.length, 1);
+    assert.match(report.failedParts[0]?.what ?? '', /rows from 16/);
+    assert.ok(report.counts.adopted >= 50, String(report.counts.adopted));
+    stage.sandbox.replaceFaults();
+    const next = await reconcile(stage);
+    assert.equal(next.isComplete, true);
+    assert.equal(report.counts.adopted + next.counts.adopted, 70);
+  });
+});
+
+test('a listing that changes while it is read loses no document', async () => {
+  await withStage({ environment: SMALL_PAGES }, async (stage) => {
+    const stay = stage.sandbox.createDocuments(60, { signers: 1, tag: 'stay' });
+    stage.sandbox.createDocuments(120, { signers: 1, tag: 'churn' });
+    // More rows go away with every page than neighbouring pages share.
+    stage.sandbox.changeFaults({ churnArchive: 12 });
+    const report = await reconcile(stage);
+    assert.deepEqual(report.failedParts, []);
+    for (const { id } of stay) assert.equal(await isTracked(stage, id), true, id);
+    assert.ok(report.pagesReadAgain > 1, String(report.pagesReadAgain));
+  });
+});
+
+test('429 and 500 in the middle of a listing only cost time', async () => {
+  await withStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+    stage.sandbox.createDocuments(60, { signers: 1 });
+    stage.sandbox.changeFaults({ failApi: 0.3 });
+    const report = await reconcile(stage);
+    assert.deepEqual(report.failedParts, []);
+    assert.equal(report.counts.adopted, 60);
+  });
+});
+
+test('where only the newer listing is answered, it is read group by group', async () => {
+  await withStage({ environment: { RECONCILE_GROUPS: 'sandbox' } }, async (stage) => {
+    const [created] = stage.sandbox.createDocuments(3, { signers: 1 });
+    stage.sandbox.changeFaults({ listings: 'groups' });
+    const report = await reconcile(stage);
+    assert.equal(report.listing, 'groups');
+    assert.equal(report.isComplete, true);
+    assert.equal(await isTracked(stage, created?.id ?? ''), true);
+  });
+});
+
+test('documents without a workflow are ignored or reported, as it is set', async () => {
+  for (const mode of ['ignore', 'report'] as const) {
+    await withStage({ environment: { RECONCILE_ADOPT: mode } }, async (stage) => {
+      const [created] = stage.sandbox.createDocuments(3, { signers: 1 });
+      const report = await reconcile(stage);
+      assert.equal(report.counts.adopted, 0);
+      assert.equal(mode === 'ignore' ? report.unknownIgnored : report.unknownReported, 3);
+      assert.equal(await isTracked(stage, created?.id ?? ''), false);
+    });
+  }
+});
+
+test('a worker stopped in the middle: another one goes on, and the figures are the same', async () => {
+  await withStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+    stage.sandbox.createDocuments(200, { signers: 1 });
+    const losses = stage.sandbox.losses({ limit: 0 });
+    const running = reconcile(stage);
+    await stage.stopWorker();
+    await stage.startWorker();
+    const report = await running;
+    assert.equal(report.counts.adopted, 200);
+    assert.equal(report.missedChanges, losses.changes);
+  });
+});
+
+test('callbacks that are missing or inactive at the provider are registered again', async () => {
+  const url = 'http://127.0.0.1:9/callbacks/legalesign';
+  const environment = { WEBHOOK_PUBLIC_URL: 'http://127.0.0.1:9' };
+  await withStage({ environment }, async (stage) => {
+    stage.sandbox.subscribe({ url, notify: 'all' });
+    stage.sandbox.subscribe({ url, notify: 'realtime' });
+    stage.sandbox.subscribe({ url: 'http://127.0.0.1:9/other', notify: 'all' });
+    stage.sandbox.deactivateSubscription(url, 'realtime');
+    const { subscriptions } = await reconcile(stage);
+    assert.deepEqual([...subscriptions.created].sort(), ['realtime', 'signed']);
+    assert.deepEqual(subscriptions.inactive, ['realtime']);
+    assert.equal(subscriptions.strangers.length, 1);
+    assert.deepEqual((await reconcile(stage)).subscriptions.created, []);
+  });
+});
+
+test('the Schedule is created once, updated when a setting changes, and stays paused', async () => {
+  await withStage({}, async ({ client, taskQueue }) => {
+    const settings = { cron: '0 2 * * *', timeZone: 'UTC', jitterMs: 1000, catchUpMs: 60_000 };
+    assert.match((await ensureSchedule(client, taskQueue, settings)) ?? '', /created/);
+    assert.equal(await ensureSchedule(client, taskQueue, settings), undefined);
+    const handle = client.schedule.getHandle(RECONCILIATION_SCHEDULE_ID);
+    await handle.pause('by operations');
+    const later = { ...settings, cron: '30 3 * * *' };
+    assert.match((await ensureSchedule(client, taskQueue, later)) ?? '', /30 3/);
+    const description = await handle.describe();
+    assert.equal(description.state.paused, true);
+    assert.equal(description.policies.overlap, 'SKIP');
+    assert.equal(description.policies.catchupWindow, 60_000);
+  });
+});
