@@ -120,13 +120,16 @@ function wantedAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
 
 /** Every upsert is billed: the digest goes along with others, or is taken away once. */
 function digestAttribute(
-  { documentId, progress }: DocumentState,
+  { documentId, progress, outcome }: DocumentState,
   current: TypedSearchAttributes,
   goesAlong: boolean,
 ): SearchAttributeUpdatePair {
   const key = SEARCH_ATTRIBUTES.documentDigest;
   const digest = progressDigest(documentId, progress);
-  return { key, value: goesAlong || current.get(key) === digest ? digest : null };
+  const known = current.get(key);
+  // Once taken away it comes back with the outcome alone: each return would cost a removal more.
+  const mayGoAlong = goesAlong && (known !== undefined || outcome !== undefined);
+  return { key, value: mayGoAlong || known === digest ? digest : null };
 }
 
 function comparable(value: SearchAttributeUpdatePair['value'] | undefined): string {
