@@ -4,7 +4,7 @@ import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
-import type { ReconciliationSettings } from '../activities/index.js';
+import type { openArchive, ReconciliationSettings } from '../activities/index.js';
 import { readReconciliationSettings, readScheduleSettings } from './reconciliation-settings.js';
 import type { ScheduleSettings } from './reconciliation-settings.js';
 
@@ -13,6 +13,8 @@ export interface WorkerConfiguration {
   readonly taskQueue: string;
   readonly provider: ProviderClientOptions;
   readonly archiveUrl: string;
+  /** Undefined unless the archive is at `s3:`. */
+  readonly archiveS3: ArchiveS3Settings | undefined;
   readonly lingerMs: number;
   /** Before a callback's entries that found no document are asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
@@ -27,11 +29,17 @@ export interface WorkerConfiguration {
   readonly logLevel: string;
 }
 
+/** What `openArchive` takes for an archive at `s3:`. */
+export type ArchiveS3Settings = NonNullable<NonNullable<Parameters<typeof openArchive>[1]>['s3']>;
+
 export interface EmailSettings {
   readonly smtpUrl: string;
   readonly from: string;
   readonly to: string;
 }
+
+/** As `openArchive` takes it; without credentials, which are the SDK's own business. */
+const S3_URL = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[\w.!*'()-]+)*\/?$/;
 
 /**
  * A signer is often known a moment later, a provider mended within the hour; after two days ops see
@@ -46,6 +54,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     provider: readProviderSettings(settings),
     archiveUrl: readArchiveUrl(settings),
+    archiveS3: readArchiveS3(settings),
     lingerMs: settings.durationMs('DOCUMENT_LINGER', '15m'),
     retryPausesMs: settings.durationsMs('CALLBACK_RETRY_PAUSES', DEFAULT_RETRY_PAUSES),
     notifyWebhook: readNotifyWebhook(settings),
@@ -62,10 +71,62 @@ export function readConfiguration(environment: Environment = process.env): Worke
 
 function readArchiveUrl(settings: Settings): string {
   const url = settings.text('ARCHIVE_URL') ?? 'file:.countersign/archive';
-  if (!url.startsWith('file:')) {
-    settings.problem('ARCHIVE_URL is not a file: URL such as file:.countersign/archive');
+  if (!url.startsWith('file:') && !S3_URL.test(url)) {
+    settings.problem(
+      'ARCHIVE_URL is neither a file: URL such as file:.countersign/archive nor s3://bucket/prefix',
+    );
   }
   return url;
+}
+
+const ARCHIVE_S3_NAMES = [
+  'ARCHIVE_S3_ENDPOINT',
+  'ARCHIVE_S3_REGION',
+  'ARCHIVE_S3_FORCE_PATH_STYLE',
+  'ARCHIVE_S3_ENCRYPTION',
+  'ARCHIVE_S3_OBJECT_LOCK',
+] as const;
+
+function readArchiveS3(settings: Settings): ArchiveS3Settings | undefined {
+  if (settings.text('ARCHIVE_URL')?.startsWith('s3:') !== true) {
+    const vain = ARCHIVE_S3_NAMES.filter((name) => settings.text(name) !== undefined);
+    if (vain.length > 0) settings.problem(`${vain.join(', ')} without ARCHIVE_URL=s3://…`);
+    return undefined;
+  }
+  const endpoint = settings.url('ARCHIVE_S3_ENDPOINT');
+  const pathStyle = endpoint === undefined ? 'false' : 'true';
+  return {
+    endpoint,
+    region: settings.text('ARCHIVE_S3_REGION'),
+    forcePathStyle:
+      settings.oneOf('ARCHIVE_S3_FORCE_PATH_STYLE', ['true', 'false'], pathStyle) === 'true',
+    encryption: readArchiveEncryption(settings),
+    objectLock: readArchiveObjectLock(settings),
+  };
+}
+
+function readArchiveEncryption(settings: Settings): ArchiveS3Settings['encryption'] {
+  const text = settings.text('ARCHIVE_S3_ENCRYPTION');
+  if (text === undefined) return undefined;
+  if (text === 'AES256') return { kind: 'AES256' };
+  const [isKms, keyId] = /^aws:kms(?::(\S+))?$/.exec(text) ?? [];
+  if (isKms !== undefined) return { kind: 'aws:kms', keyId };
+  settings.problem('ARCHIVE_S3_ENCRYPTION is none of AES256, aws:kms, aws:kms:<key>');
+  return undefined;
+}
+
+function readArchiveObjectLock(settings: Settings): ArchiveS3Settings['objectLock'] {
+  const text = settings.text('ARCHIVE_S3_OBJECT_LOCK');
+  if (text === undefined) return undefined;
+  const [, mode, days] = /^(governance|compliance):([1-9]\d{0,4})d$/i.exec(text) ?? [];
+  if (mode !== undefined) {
+    const isCompliance = mode.toLowerCase() === 'compliance';
+    return { mode: isCompliance ? 'COMPLIANCE' : 'GOVERNANCE', days: Number(days) };
+  }
+  settings.problem(
+    `ARCHIVE_S3_OBJECT_LOCK is not of the form governance:<days>d or compliance:<days>d: ${text}`,
+  );
+  return undefined;
 }
 
 function readNotifyWebhook(settings: Settings): WorkerConfiguration['notifyWebhook'] {

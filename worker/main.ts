@@ -138,10 +138,11 @@ function createParts(
   client: Client,
   logger: Logger,
 ): { activities: ReturnType<typeof createActivities>; close: () => Promise<void> } {
-  const { taskQueue, archiveUrl, lingerMs, retryPausesMs, reconciliation } = configuration;
+  const { taskQueue, archiveUrl, archiveS3, lingerMs, retryPausesMs, reconciliation } =
+    configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
   const channels = createChannels(configuration, logger);
-  const archive = openArchive(archiveUrl, { logger });
+  const archive = openArchive(archiveUrl, { logger, s3: archiveS3 });
   return {
     activities: createActivities({
       ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },

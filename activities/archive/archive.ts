@@ -46,8 +46,8 @@ export interface ArchiveAttempt {
 
 /**
  * Where finished documents are kept. A document is archived exactly when it has a receipt, and then
- * all its files are there. Failures of storage are thrown as the system's errors; an ID that is not
- * one as an `InvalidId` failure.
+ * all its files are there. Failures of storage are thrown as the system's errors, or as failures of
+ * the contract's types; an ID that is not one as an `InvalidId` failure.
  */
 export interface Archive {
   /** The document's receipt; undefined where it is not archived, or its receipt is not valid. */

@@ -66,11 +66,28 @@ async function writeAll(
     await handle.writeFile(chunk);
     onBytes?.(bytes);
   }
-  await handle.sync();
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Writes a new file from a stream, hashed on the way and synced: never whole in memory. */
+/** Writes a stream into an open file, hashed on the way: never whole in memory, and not synced. */
+export async function writeHashed(
+  handle: FileHandle,
+  content: AsyncIterable<Uint8Array>,
+  options: WriteOptions = {},
+): Promise<WrittenFile> {
+  const { signal } = options;
+  let written: WrittenFile = { bytes: 0, sha256: '' };
+  await pipeline(
+    content,
+    async (chunks: AsyncIterable<Uint8Array>) => {
+      written = await writeAll(handle, chunks, options);
+    },
+    signal === undefined ? {} : { signal },
+  );
+  return written;
+}
+
+/** Writes a new file from a stream, hashed on the way and synced. */
 export async function writeDurably(
   path: string,
   content: AsyncIterable<Uint8Array>,
@@ -78,15 +95,8 @@ export async function writeDurably(
 ): Promise<WrittenFile> {
   const handle = await open(path, NEW_FILE, FILE_MODE);
   try {
-    const { signal } = options;
-    let written: WrittenFile = { bytes: 0, sha256: '' };
-    await pipeline(
-      content,
-      async (chunks: AsyncIterable<Uint8Array>) => {
-        written = await writeAll(handle, chunks, options);
-      },
-      signal === undefined ? {} : { signal },
-    );
+    const written = await writeHashed(handle, content, options);
+    await handle.sync();
     return written;
   } finally {
     await handle.close();
