@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { createKeyPair } from '../sandbox/key-pair.js';
 import { sha1Problem } from '../webhook/certificates.js';
@@ -50,6 +50,7 @@ test('one token is enough, and everything else has a default', () => {
     bodyLimitBytes: 16 * 1024 * 1024,
     bodyBudgetBytes: 256 * 1024 * 1024,
     taskQueue: 'countersign',
+    spool: { folder: resolve('.countersign', 'spool'), limitBytes: 256 * 1024 * 1024 },
     logLevel: 'info',
   });
 });
@@ -64,6 +65,9 @@ test('everything can be set', () => {
     WEBHOOK_BODY_BUDGET: '2GiB',
     LEGALESIGN_HMAC_SECRETS: `${OTHER_TOKEN},${TOKEN}`,
     COUNTERSIGN_TASK_QUEUE: 'queue',
+    COUNTERSIGN_DATA: '/data/of/ours',
+    WEBHOOK_SPOOL: 'on',
+    WEBHOOK_SPOOL_LIMIT: '1GiB',
     LOG_LEVEL: 'debug',
   });
   assert.deepEqual(configuration, {
@@ -74,8 +78,14 @@ test('everything can be set', () => {
     bodyLimitBytes: 512 * 1024,
     bodyBudgetBytes: 2 * 1024 ** 3,
     taskQueue: 'queue',
+    spool: { folder: '/data/of/ours/spool', limitBytes: 1024 ** 3 },
     logLevel: 'debug',
   });
+});
+
+test('the spool can be switched off', () => {
+  const { spool } = readConfiguration({ WEBHOOK_TOKENS: TOKEN, WEBHOOK_SPOOL: 'off' });
+  assert.equal(spool, undefined);
 });
 
 test('empty variables count as not set', () => {
@@ -146,6 +156,9 @@ const badValues: [name: string, value: string][] = [
   ['WEBHOOK_BODY_BUDGET', '15MiB'],
   ['WEBHOOK_BODY_BUDGET', 'big'],
   ['WEBHOOK_BODY_BUDGET', '100GiB'],
+  ['WEBHOOK_SPOOL', 'yes'],
+  ['WEBHOOK_SPOOL_LIMIT', '0'],
+  ['WEBHOOK_SPOOL_LIMIT', '100GiB'],
   ['WEBHOOK_TOKENS', 'a-token-of-many/letters'],
   ['WEBHOOK_TOKENS', `${TOKEN},fifteen-letters`],
   ['LEGALESIGN_HMAC_SECRETS', `${TOKEN},fifteen-letters`],

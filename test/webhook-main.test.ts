@@ -23,7 +23,8 @@ const MAIN = fileURLToPath(new URL('../webhook/main.ts', import.meta.url));
 const logger = pino({ level: 'silent' });
 
 function configurationWith(more: Partial<WebhookConfiguration> = {}): WebhookConfiguration {
-  return { ...readConfiguration({ WEBHOOK_TOKENS: TOKEN, WEBHOOK_PORT: '0' }), ...more };
+  const environment = { WEBHOOK_TOKENS: TOKEN, WEBHOOK_PORT: '0', WEBHOOK_SPOOL: 'off' };
+  return { ...readConfiguration(environment), ...more };
 }
 
 function portOf({ url }: { readonly url: string }): number {
@@ -89,7 +90,7 @@ test('a namespace that Temporal does not have makes the webhook not ready', asyn
   }
 });
 
-test('without Temporal the webhook is live, not ready, and answers 503', async () => {
+test('without Temporal and without a spool the webhook is live, not ready, and answers 503', async () => {
   const client = await absentTemporal();
   const webhook = await startWebhook(configurationWith(), { client, logger });
   try {
@@ -207,7 +208,7 @@ function startProcess(env: Record<string, string>): {
   readonly lines: AsyncIterable<string>;
 } {
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], WEBHOOK_SPOOL: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let errors = '';

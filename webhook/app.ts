@@ -135,7 +135,8 @@ function record(
 }
 
 async function showReadiness(context: Context, ready: () => Promise<Readiness>): Promise<void> {
-  const { ok, reason = 'no reason given' } = await ready();
+  const { ok, reason, spool } = await ready();
+  const more = { ...(reason !== undefined && { reason }), ...(spool && { spool }) };
   context.status = ok ? 200 : 503;
-  context.body = ok ? { status: 'ready' } : { status: 'notReady', reason };
+  context.body = { status: ok ? 'ready' : 'notReady', ...more };
 }

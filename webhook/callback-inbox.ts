@@ -33,8 +33,11 @@ export type InboxMessage =
   /** Unverified: something may have happened to the document. */
   | { readonly kind: 'hint'; readonly documentId: string; readonly receivedAt: string };
 
-/** `duplicate`: the delivery exists already. `closed`: the document has its outcome. */
-export type StoreResult = 'stored' | 'duplicate' | 'closed';
+/**
+ * `duplicate`: the delivery exists already. `closed`: the document has its outcome. `spooled`: it
+ * waits in a file until Temporal can be reached.
+ */
+export type StoreResult = 'stored' | 'duplicate' | 'closed' | 'spooled';
 
 /** Where callbacks become durable. */
 export interface CallbackInbox {

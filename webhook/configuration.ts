@@ -1,9 +1,11 @@
 /** The webhook's settings, read once; and the only file here that knows the environment. */
 import type { KeyObject } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
 import { readPublicKeys, sha1Problem } from './certificates.js';
+import type { SpoolSettings } from './spool/callback-spool.js';
 import type { Trust } from './verify-callback.js';
 
 /** What `startWebhook` needs to know. */
@@ -17,6 +19,8 @@ export interface WebhookConfiguration {
   /** Of all requests together. */
   readonly bodyBudgetBytes: number;
   readonly taskQueue: string;
+  /** Where callbacks wait while Temporal is away. Undefined: they are answered 503. */
+  readonly spool: SpoolSettings | undefined;
   /** One of pino's levels. */
   readonly logLevel: string;
 }
@@ -33,6 +37,7 @@ export function readConfiguration(environment: Environment = process.env): Webho
     bodyLimitBytes,
     bodyBudgetBytes: readBudget(settings, bodyLimitBytes),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    spool: readSpool(settings),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   settings.check();
@@ -49,8 +54,8 @@ const UNITS_BYTES: ReadonlyMap<string, number> = new Map([
 /** Beyond this, a few callbacks at once fill the memory. */
 const BODY_LIMIT_MAX_BYTES = 256 * 1024 ** 2;
 
-/** More than this is a slip of the pen. */
-const BODY_BUDGET_MAX_BYTES = 64 * 1024 ** 3;
+/** More than this, of memory or disk, is a slip of the pen. */
+const STORE_MAX_BYTES = 64 * 1024 ** 3;
 
 /** Shorter ones can be guessed; HMAC secrets even offline, from a single callback. */
 const SECRET_MIN_LENGTH = 16;
@@ -68,11 +73,18 @@ function readBytes(settings: Settings, name: string, otherwise: string, maxBytes
 
 /** A budget that cannot hold one body would refuse it for ever. */
 function readBudget(settings: Settings, bodyLimitBytes: number): number {
-  const bytes = readBytes(settings, 'WEBHOOK_BODY_BUDGET', '256MiB', BODY_BUDGET_MAX_BYTES);
+  const bytes = readBytes(settings, 'WEBHOOK_BODY_BUDGET', '256MiB', STORE_MAX_BYTES);
   if (bytes < bodyLimitBytes) {
     settings.problem('WEBHOOK_BODY_BUDGET is less than WEBHOOK_BODY_LIMIT');
   }
   return bytes;
+}
+
+function readSpool(settings: Settings): SpoolSettings | undefined {
+  const isOn = settings.oneOf('WEBHOOK_SPOOL', ['on', 'off'], 'on') === 'on';
+  const limitBytes = readBytes(settings, 'WEBHOOK_SPOOL_LIMIT', '256MiB', STORE_MAX_BYTES);
+  const data = resolve(settings.text('COUNTERSIGN_DATA') ?? '.countersign');
+  return isOn ? { folder: join(data, 'spool'), limitBytes } : undefined;
 }
 
 function readTrust(settings: Settings): Trust {

@@ -1,17 +1,24 @@
 import { isGrpcDeadlineError, type Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { SpoolReport } from './spooling-inbox.js';
 
 /** Whether callbacks can be made durable now, and if not, why: a line that anybody may see. */
 export interface Readiness {
   readonly ok: boolean;
+  /** Of what is not well; callbacks may be taken nevertheless. */
   readonly reason?: string;
+  /** What waits, where there is a spool. */
+  readonly spool?: SpoolReport;
 }
 
 /** A probe's patience is short; an answer that takes longer is none. */
 const READY_DEADLINE_MS = 1500;
 
 /** Whether Temporal serves the client's namespace. What gRPC says of it is for the log alone. */
-export async function askTemporal(client: Client, logger: Logger): Promise<Readiness> {
+export async function askTemporal(
+  client: Client,
+  logger: Pick<Logger, 'warn'>,
+): Promise<Readiness> {
   const { namespace } = client.options;
   try {
     await client.withDeadline(Date.now() + READY_DEADLINE_MS, () =>

@@ -1,15 +1,16 @@
 /** The webhook process: settings, connection and server put together, and taken apart in order. */
 import { pathToFileURL } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Client } from '@temporalio/client';
 import { pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import { createCallbackInbox, type CallbackInbox } from './callback-inbox.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration, type WebhookConfiguration } from './configuration.js';
-import { askTemporal } from './health.js';
+import { askTemporal, type Readiness } from './health.js';
 import { closeServer, createHttpServer, listen } from './http-server.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, type WebhookMetrics } from './metrics.js';
+import { openOutageSpool, type OutageSpool } from './outage-spool.js';
+import { createTemporalClient } from './temporal-client.js';
 
 /** A webhook that listens. */
 export interface RunningWebhook {
@@ -29,53 +30,52 @@ interface WebhookSurroundings {
 }
 
 /**
- * Listens, whether or not Temporal answers: until it does, the webhook is not ready.
- * Rejects with the system's error when it cannot listen.
+ * Listens, whether or not Temporal answers: until it does, callbacks wait in the spool, or are
+ * answered 503 where there is none. Rejects with the system's error when it cannot listen.
  */
 export async function startWebhook(
   configuration: WebhookConfiguration,
   surroundings: WebhookSurroundings = {},
 ): Promise<RunningWebhook> {
   const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
-  const client = surroundings.client ?? createClient();
-  const { taskQueue, host, port } = configuration;
+  const hasSpool = configuration.spool !== undefined;
+  const client = surroundings.client ?? createTemporalClient({ hasSpool });
   const metrics = createMetrics({ processMetrics: true });
-  const temporalInbox = createCallbackInbox({ client, taskQueue });
-  const app = createApp({
-    ...configuration,
-    inbox: surroundings.inbox ?? temporalInbox,
-    logger,
-    metrics,
-    ready: () => askTemporal(client, logger),
-  });
+  const store = await openStore(configuration, { ...surroundings, client, logger }, metrics);
+  const app = createApp({ ...configuration, ...store, logger, metrics });
   const handle = app.callback();
   const server = createHttpServer((request, response) => void handle(request, response), {
     logger,
     metrics,
   });
-  const closeConnection = async (): Promise<void> => {
-    await temporalInbox.settled();
+  const closeStore = async (): Promise<void> => {
+    await store.close();
     if (surroundings.client === undefined) await client.connection.close();
   };
   try {
-    const url = await listen(server, host, port);
+    const url = await listen(server, configuration.host, configuration.port);
     logger.info({ url }, 'the webhook listens');
-    return { url, close: () => closeServer(server).finally(closeConnection) };
+    return { url, close: () => closeServer(server).finally(closeStore) };
   } catch (error) {
-    await closeConnection();
+    await closeStore();
     throw error;
   }
 }
 
-/** Does not connect yet: the first call does. */
-function createClient(): Client {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  const connection = Connection.lazy({
-    ...connectionOptions,
-    // By default gRPC comes to wait two minutes between attempts; Temporal may be back long since.
-    channelArgs: { 'grpc.max_reconnect_backoff_ms': 2000 },
-  });
-  return new Client({ connection, ...(namespace !== undefined && { namespace }) });
+/** Temporal, behind a spool unless it is switched off. */
+async function openStore(
+  { taskQueue, spool: settings }: WebhookConfiguration,
+  surroundings: Required<Pick<WebhookSurroundings, 'client' | 'logger'>> & WebhookSurroundings,
+  { registry }: WebhookMetrics,
+): Promise<OutageSpool> {
+  const { client, logger } = surroundings;
+  const temporalInbox = createCallbackInbox({ client, taskQueue });
+  const inbox = surroundings.inbox ?? temporalInbox;
+  const ask = (log: Pick<Logger, 'warn'>): Promise<Readiness> => askTemporal(client, log);
+  const settled = (): Promise<void> => temporalInbox.settled();
+  if (settings === undefined) return { inbox, ready: () => ask(logger), close: settled };
+  const spool = await openOutageSpool({ settings, inbox, askTemporal: ask, logger, registry });
+  return { ...spool, close: () => spool.close().finally(settled) };
 }
 
 /** Until a signal to end. */

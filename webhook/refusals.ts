@@ -60,7 +60,7 @@ export function messageAndStack(error: unknown): Record<string, string | undefin
 }
 
 /** The messages of an error and of what caused it: gRPC's reason is the innermost. */
-function causesOf(error: unknown): string {
+export function causesOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${causesOf(error.cause)}`;
 }

@@ -1,0 +1,33 @@
+/** Of failures beyond this number, between others that pass, the network is not to blame. */
+const STRIKES = 3;
+
+/**
+ * Tells a message that alone cannot be handed over from a Temporal that takes none: it is the
+ * message only when others pass between its failures, again and again.
+ */
+export class HandoverSuspicion<Message> {
+  #suspect: Message | undefined;
+  #strikes = 0;
+  #othersPassed = false;
+
+  /** Temporal answered, whatever it answered. */
+  passed(message: Message): void {
+    if (message === this.#suspect) this.#suspect = undefined;
+    else this.#othersPassed = true;
+  }
+
+  /** Temporal did not take it. Whether it is now clear that the message is to blame. */
+  failed(message: Message): boolean {
+    if (message !== this.#suspect) {
+      this.#suspect ??= message;
+      this.#strikes = 0;
+    } else if (this.#othersPassed) {
+      this.#strikes += 1;
+    }
+    this.#othersPassed = false;
+    if (this.#strikes < STRIKES) return false;
+    this.#suspect = undefined;
+    this.#strikes = 0;
+    return true;
+  }
+}

@@ -1,0 +1,157 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { CallbackInbox, StoreResult } from './callback-inbox.js';
+import { HandoverSuspicion } from './handover-suspicion.js';
+import { causesOf } from './refusals.js';
+import type { CallbackSpool, SpoolEntry } from './spool/callback-spool.js';
+import type { SpoolCounters } from './spool-metrics.js';
+import { decodeMessage } from './spooled-message.js';
+import { isOutage } from './temporal-outage.js';
+
+/** Between two tries of a Temporal that is away: soon at first, for it may only have restarted. */
+const PAUSE_MIN_MS = 100;
+const PAUSE_MAX_MS = 2000;
+
+/** After so many failures those behind the first are tried too: maybe it is only that one. */
+const PATIENCE = 5;
+const NEIGHBOURS = 8;
+
+const PROGRESS_EVERY_MS = 5000;
+
+/** What is handed over, and to whom. */
+export interface SpoolHandoverOptions {
+  /** Temporal's. */
+  readonly inbox: CallbackInbox;
+  readonly spool: CallbackSpool;
+  /** Whether Temporal answers a question that has nothing to do with callbacks. */
+  readonly answers: () => Promise<boolean>;
+  readonly logger: Logger;
+  readonly counters: SpoolCounters;
+  /**
+   * How many at once, begun in order of arrival. One unless told: with one the order is kept to the
+   * letter, and a development server takes 170/s so and 206/s with sixteen.
+   */
+  readonly atOnce?: number;
+  /** The longest pause between two tries, in ms; 2 s unless told. */
+  readonly pauseMaxMs?: number;
+}
+
+type Outcome = { readonly result: StoreResult } | { readonly error: unknown };
+
+/** Hands over what waits: with care while Temporal is away, then all of it, in order of arrival. */
+export class SpoolHandover {
+  readonly #options: SpoolHandoverOptions;
+  readonly #suspicion = new HandoverSuspicion<unknown>();
+  /** In a row: Temporal took nothing of what it was given. */
+  #failures = 0;
+  #handedOver = 0;
+  #toldAtMs = 0;
+
+  constructor(options: SpoolHandoverOptions) {
+    this.#options = options;
+  }
+
+  /** Temporal has taken the latest one that was tried. */
+  get isMoving(): boolean {
+    return this.#handedOver > 0 && this.#failures === 0;
+  }
+
+  /** Until nothing waits or the signal comes; what is under way then is ended first. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { spool, atOnce = 1 } = this.#options;
+    this.#handedOver = 0;
+    while (!signal.aborted) {
+      const waiting = await spool.next(this.#failures === 0 ? atOnce : NEIGHBOURS);
+      if (waiting.length === 0 && spool.isIdle) return;
+      if (this.#failures === 0) await this.#handOver(waiting);
+      else await this.#probe(waiting);
+      if (this.#failures > 0) await this.#pause(signal);
+    }
+  }
+
+  /**
+   * Only the first; but when it has failed for long, although Temporal answered right before, also
+   * one behind it. So the order is kept whatever happens to Temporal, and nothing is in the way for
+   * ever.
+   */
+  async #probe(waiting: readonly SpoolEntry[]): Promise<void> {
+    const others = waiting.length - 1;
+    const isOdd = this.#failures >= PATIENCE && others > 0 && (await this.#options.answers());
+    await this.#handOver(waiting.slice(0, 1));
+    if (!isOdd || this.#failures === 0) return;
+    const other = waiting[1 + (this.#failures % others)];
+    if (other !== undefined) await this.#conclude(other, await this.#tryOut(other));
+  }
+
+  async #handOver(entries: readonly SpoolEntry[]): Promise<void> {
+    const tries = entries.map(async (entry) => [entry, await this.#tryOut(entry)] as const);
+    const outcomes = await Promise.all(tries);
+    this.#failures = outcomes.some(([, outcome]) => isAway(outcome)) ? this.#failures + 1 : 0;
+    for (const [entry, outcome] of outcomes) await this.#conclude(entry, outcome);
+  }
+
+  async #tryOut({ payload }: SpoolEntry): Promise<Outcome> {
+    try {
+      return { result: await this.#options.inbox.store(decodeMessage(payload)) };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #conclude(entry: SpoolEntry, outcome: Outcome): Promise<void> {
+    if ('result' in outcome) {
+      this.#suspicion.passed(entry.record);
+      this.#options.counters.handedOver(outcome.result);
+      this.#handedOver += 1;
+      await this.#options.spool.settle(entry);
+      this.#tell();
+    } else if (!isAway(outcome)) {
+      this.#suspicion.passed(entry.record);
+      await this.#setFailed(entry, outcome.error);
+    } else if (this.#suspicion.failed(entry.record)) {
+      this.#failures = 0;
+      await this.#setFailed(entry, outcome.error);
+    }
+  }
+
+  async #setFailed(entry: SpoolEntry, error: unknown): Promise<void> {
+    const { logger, spool, counters } = this.#options;
+    const { arrivedAtMs } = entry;
+    const arrivedAt = new Date(arrivedAtMs).toISOString();
+    const about = { arrivedAt, ...nameOf(entry.payload), cause: causesOf(error) };
+    logger.error(about, 'Temporal does not take this callback: set apart, to be tried again later');
+    counters.failed();
+    await spool.setFailed(entry);
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { pauseMaxMs = PAUSE_MAX_MS } = this.#options;
+    const ms = Math.min(pauseMaxMs, PAUSE_MIN_MS * 2 ** (this.#failures - 1));
+    await delay(ms, undefined, { signal }).catch(() => undefined);
+  }
+
+  #tell(): void {
+    const { logger, spool } = this.#options;
+    if (this.#handedOver > 1 && Date.now() - this.#toldAtMs < PROGRESS_EVERY_MS) return;
+    this.#toldAtMs = Date.now();
+    const { entries, bytes } = spool.status();
+    logger.info({ handedOver: this.#handedOver, entries, bytes }, 'callbacks are handed over');
+  }
+}
+
+function isAway(outcome: Outcome): boolean {
+  return 'error' in outcome && isOutage(outcome.error);
+}
+
+/** What finds it in Temporal and at the provider; never its content. */
+function nameOf(payload: Buffer): Record<string, string | undefined> {
+  try {
+    const message = decodeMessage(payload);
+    const { kind } = message;
+    if (message.kind === 'delivery') return { kind, digest: message.digest };
+    if (message.kind === 'hint') return { kind, documentId: message.documentId };
+    return { kind, documentId: message.document.documentId };
+  } catch {
+    return { kind: 'unknown' };
+  }
+}
