@@ -19,10 +19,15 @@ export function readConfiguration(environment: Environment = process.env): Clien
   const settings = new Settings(environment);
   const hasKey = settings.text('LEGALESIGN_API_KEY') !== undefined;
   const configuration: ClientConfiguration = {
-    temporal: loadClientConnectConfig(),
+    temporal: loadClientConnectConfig({ overrideEnvVars: withoutUnset(environment) }),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     provider: hasKey ? readProviderSettings(settings) : undefined,
   };
   settings.check();
   return configuration;
+}
+
+function withoutUnset(environment: Environment): Record<string, string> {
+  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set) as Record<string, string>;
 }

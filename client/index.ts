@@ -34,6 +34,7 @@ export type {
   SigningOutcome,
   TrackingTerms,
 } from '../workflows/contract.js';
+export { readConfiguration } from './configuration.js';
 export type { ClientConfiguration } from './configuration.js';
 export type { CreatedDocument, DocumentRequest } from './create-document.js';
 export { NotTrackedError } from './follow-document.js';

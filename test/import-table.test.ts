@@ -43,8 +43,8 @@ const forbidden: [file: string, imported: string][] = [
   ['worker/main.ts', '../workflows/document-signing.js'],
   ['sandbox/index.ts', '@temporalio/client'],
   ['sandbox/index.ts', '../provider/provider-client.js'],
-  ['cli/start.ts', '../activities/index.js'],
-  ['cli/start.ts', '../webhook/parse-batch.js'],
+  ['cli/up.ts', '../activities/index.js'],
+  ['cli/up.ts', '../webhook/parse-batch.js'],
 ];
 for (const [file, imported] of forbidden) {
   test(`${file} may not import ${imported}`, () => {
@@ -64,7 +64,7 @@ const allowed: [file: string, imported: string][] = [
   ['client/index.ts', '../provider/provider-client.js'],
   ['worker/main.ts', '../activities/index.js'],
   ['sandbox/index.ts', '../workflows/statuses.js'],
-  ['cli/start.ts', '../worker/main.js'],
+  ['cli/up.ts', '../worker/main.js'],
 ];
 for (const [file, imported] of allowed) {
   test(`${file} may import ${imported}`, () => {

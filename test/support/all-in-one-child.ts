@@ -74,7 +74,7 @@ export function startChild(
   place: Place,
   environment: Readonly<Record<string, string>> = {},
 ): AllInOneChild {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/start.ts'], {
+  const child = spawn(process.execPath, ['cli/countersign.js', 'up'], {
     cwd: ROOT,
     env: { ...ownEnvironment(), ...place.environment, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,35 +1,60 @@
-/** `npm start`. */
+/** `countersign up`, which is `npm start`. */
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { SigningOutcome } from '../client/index.js';
 import { CALLBACK_PATH } from '../webhook/app.js';
+import { EXIT_CODES } from './command.js';
+import type { CommandCall } from './command.js';
 import { startAllInOne } from './all-in-one.js';
 import type { AllInOne } from './all-in-one.js';
-import { ConfigurationError, readConfiguration } from './configuration.js';
+import { readConfiguration } from './configuration.js';
 import type { AllInOneConfiguration } from './configuration.js';
 import { runDemo } from './demo.js';
 
-const print = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
+/** Starts everything, and ends it when the call is aborted. @returns the exit code */
+export async function startUp({ terminal, signal: ending }: CommandCall): Promise<number> {
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([ending, stopping.signal]);
+  let exitCode: number = EXIT_CODES.ok;
+  try {
+    await runUntilAborted({
+      print: terminal.print,
+      signal,
+      onBroken: (reason) => {
+        terminal.note(reason);
+        exitCode = EXIT_CODES.failed;
+        stopping.abort();
+      },
+    });
+  } catch (error) {
+    // A start that was given up on request is no failure; what goes wrong while stopping is.
+    if (error !== signal.reason) throw error;
+    terminal.print('stopped before everything had started');
+  }
+  return exitCode;
+}
 
-async function main(stopping: AbortController): Promise<void> {
+interface Stage {
+  readonly print: Print;
+  readonly signal: AbortSignal;
+  readonly onBroken: (reason: string) => void;
+}
+
+type Print = (line: string) => void;
+
+async function runUntilAborted({ print, signal, onBroken }: Stage): Promise<void> {
   const startedMs = Date.now();
   const configuration = readConfiguration();
   const logger = pino({ level: configuration.logLevel }, logStream());
-  const { signal } = stopping;
   const onProgress = (line: string): void => {
     print(`       ${line}`);
   };
   print('Countersign is starting …');
   const allInOne = await startAllInOne(configuration, { logger, onProgress, signal });
   try {
-    printParts(allInOne, Date.now() - startedMs);
-    void allInOne.broken.then((reason) => {
-      fail(new Error(reason));
-      stopping.abort();
-    });
-    await demonstrate(configuration, allInOne, signal);
+    printParts(allInOne, Date.now() - startedMs, print);
+    void allInOne.broken.then(onBroken);
+    await demonstrate(configuration, allInOne, { print, signal });
     await untilAborted(signal);
   } finally {
     print('\nstopping: callbacks, worker, connections, server …');
@@ -48,7 +73,7 @@ function logStream(): pretty.PrettyStream {
   });
 }
 
-function printParts(allInOne: AllInOne, elapsedMs: number): void {
+function printParts(allInOne: AllInOne, elapsedMs: number, print: Print): void {
   const { sandbox, parts, temporal, temporalUiUrl, webhookUrl } = allInOne;
   const callbacks = `${webhookUrl}${CALLBACK_PATH}`;
   const { taskQueue, archiveUrl, provider } = parts.worker;
@@ -76,19 +101,19 @@ function printParts(allInOne: AllInOne, elapsedMs: number): void {
 async function demonstrate(
   { showsDemo }: AllInOneConfiguration,
   allInOne: AllInOne,
-  signal: AbortSignal,
+  { print, signal }: Pick<Stage, 'print' | 'signal'>,
 ): Promise<void> {
   if (!showsDemo || !allInOne.sandbox) return;
   print('');
   try {
-    printOutcome(await runDemo(allInOne, { print, signal }));
+    printOutcome(await runDemo(allInOne, { print, signal }), print);
   } catch (error) {
     if (signal.aborted) return;
     print(`demo   failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function printOutcome({ documentId, kind, archive }: SigningOutcome): void {
+function printOutcome({ documentId, kind, archive }: SigningOutcome, print: Print): void {
   print(`\ndemo   ${kind}, archived and announced:`);
   for (const { name, bytes, sha256 } of archive?.files ?? []) {
     print(`       ${documentId}/${name}`);
@@ -107,35 +132,3 @@ function untilAborted(signal: AbortSignal): Promise<void> {
     });
   });
 }
-
-function fail(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = error instanceof ConfigurationError ? error.problems : [message];
-  for (const line of lines) process.stderr.write(`${line}\n`);
-  process.exitCode = 1;
-}
-
-/** `npm` hands on the Ctrl-C that a terminal sends to both: what comes this soon is the same. */
-const SAME_SIGNAL_MS = 1000;
-
-/** The first signal ends everything in order; a later one at once. */
-function stopOnSignals(stopping: AbortController): void {
-  let firstMs: number | undefined;
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      firstMs ??= Date.now();
-      if (Date.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
-      stopping.abort();
-    });
-  }
-}
-
-const stopping = new AbortController();
-stopOnSignals(stopping);
-await main(stopping).catch((error: unknown) => {
-  // A start that was given up on request is no failure; what goes wrong while stopping is.
-  if (error === stopping.signal.reason) print('stopped before everything had started');
-  else fail(error);
-});
-// Signal handlers and idle timers of libraries must not keep an ended process alive.
-process.exit();

@@ -1,0 +1,85 @@
+import type { Countersign, ReconciliationReport, ReconciliationScope } from '../../client/index.js';
+import { EXIT_CODES } from '../command.js';
+import type { Action, CommandCall } from '../command.js';
+import { withCountersign } from '../countersign-connection.js';
+import { UsageError } from '../failures.js';
+import type { OptionValues } from '../option-values.js';
+import { pairLines } from '../table.js';
+
+/** A run on demand, or the last run's report. */
+export const reconcile: Action = {
+  name: 'reconcile',
+  summary: 'compares with the provider now and repairs; or prints the last report',
+  description:
+    'Compares what the provider shows with what the workflows know, repairs what callbacks missed,\n' +
+    'and prints the report. Without a scope: everything. Exits with 1 where something was left out.',
+  usage: '',
+  options: {
+    document: { type: 'string', value: '<id>', help: 'this document alone' },
+    group: { type: 'string', value: '<slug>', help: 'the documents of this group' },
+    since: { type: 'string', value: '<time>', help: 'what changed since then, or since e.g. 7d' },
+    report: { type: 'boolean', help: "no run, but the last one's report" },
+  },
+  json: 'the report: one object (see ReconciliationReport)',
+  example: 'countersign reconcile --since 2030-01-31T00:00:00Z',
+  run: (call) => withCountersign(call, (countersign) => run(call, countersign)),
+};
+
+async function run(call: CommandCall, countersign: Countersign): Promise<number> {
+  const { values, terminal, json } = call;
+  const run = values.flag('report')
+    ? await countersign.lastReconciliation()
+    : await countersign.reconcile(scopeOf(values));
+  if (!run) throw new Error('no reconciliation has ended yet: run one without --report');
+  const { report, workflowId } = run;
+  if (json) terminal.print(JSON.stringify(report, null, 2));
+  else for (const line of reportLines(report, workflowId, call)) terminal.print(line);
+  const isWhole = report.isComplete && report.counts.failed === 0;
+  return isWhole ? EXIT_CODES.ok : EXIT_CODES.failed;
+}
+
+/** @throws UsageError where the scope is none, or two at once */
+function scopeOf(values: OptionValues): ReconciliationScope {
+  const documentId = values.text('document');
+  const group = values.text('group');
+  const since = values.time('since');
+  if (documentId !== undefined && (group ?? since) !== undefined) {
+    throw new UsageError('--document stands alone: without --group and --since');
+  }
+  return {
+    ...(documentId === undefined ? {} : { documentId }),
+    ...(group === undefined ? {} : { group }),
+    ...(since === undefined ? {} : { since }),
+  };
+}
+
+function reportLines(
+  report: ReconciliationReport,
+  workflowId: string,
+  { terminal }: CommandCall,
+): readonly string[] {
+  const { counts, setAside, subscriptions } = report;
+  const { neverArrived, arrivedAndFailed, documentUnknown } = counts.missed;
+  return pairLines(
+    [
+      ['from, to', `${report.startedAt}, ${report.finishedAt}`],
+      ['documents', `${report.documents} on ${report.pages} pages, ${report.unlisted} one by one`],
+      ['repaired', `${counts.repairedDocuments} documents, ${counts.repairedChanges} changes`],
+      [
+        'missed by callbacks',
+        `${report.missedChanges} (${(report.missedShare * 100).toFixed(2)} %)`,
+      ],
+      ['  never arrived', neverArrived],
+      ['  arrived and failed', arrivedAndFailed],
+      ['  document unknown', documentUnknown],
+      ['adopted', counts.adopted],
+      ['contradicted, gone', `${counts.contradicted}, ${counts.gone}`],
+      ['set aside', `${setAside.redelivered} delivered now, ${setAside.remaining} remain`],
+      ['registered again', subscriptions.created.join(', ') || 'nothing'],
+      ...report.failedParts.map(({ what, reason }) => ['LEFT OUT', `${what}: ${reason}`] as const),
+      ...report.examples.map(({ documentId, what }) => [documentId, what] as const),
+      ['workflow', workflowId],
+    ],
+    terminal,
+  );
+}

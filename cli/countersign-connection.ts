@@ -1,0 +1,47 @@
+import type { ClientConfiguration, Countersign } from '../client/index.js';
+import type { CommandCall } from './command.js';
+import { UnreachableError } from './failures.js';
+
+/** gRPC's UNAVAILABLE and DEADLINE_EXCEEDED. */
+const AWAY_CODES: readonly unknown[] = [14, 4];
+
+/**
+ * Connects as the call's environment says, and closes whatever comes. The SDK is loaded here.
+ * @throws UnreachableError when Temporal does not answer
+ */
+export async function withCountersign<Answer>(
+  { environment }: Pick<CommandCall, 'environment'>,
+  use: (countersign: Countersign, configuration: ClientConfiguration) => Promise<Answer>,
+): Promise<Answer> {
+  const { connect, readConfiguration } = await import('../client/index.js');
+  const configuration = readConfiguration(environment);
+  const { address = 'localhost:7233' } = configuration.temporal.connectionOptions;
+  const countersign = await connect(configuration).catch((error: unknown) => {
+    throw temporalAway(address, error);
+  });
+  try {
+    return await use(countersign, configuration);
+  } catch (error) {
+    throw isAway(error) ? temporalAway(address, error) : error;
+  } finally {
+    await countersign.close();
+  }
+}
+
+function temporalAway(address: string, cause: unknown): UnreachableError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new UnreachableError(
+    `Temporal cannot be reached at ${address} (${why}).\n` +
+      'Start everything with `countersign up`, or name a server: TEMPORAL_ADDRESS, or a profile.',
+    { cause },
+  );
+}
+
+/** The SDK wraps gRPC's errors, some of them twice. */
+function isAway(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const { code, details } = each as { code?: unknown; details?: unknown };
+    if (details !== undefined && AWAY_CODES.includes(code)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,37 @@
+/** Why a command did not do what it should, and with which exit code it ends. */
+import { ConfigurationError } from '../configuration/settings.js';
+import { ProviderError } from '../provider/provider-error.js';
+import { EXIT_CODES } from './command.js';
+
+/** The call is wrong. Says what, and what would be right. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Something on the other end of a connection does not answer. Says what, where, what to do. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+}
+
+/** A failure as it is shown. */
+export interface ShownFailure {
+  readonly exitCode: number;
+  readonly lines: readonly string[];
+}
+
+/** What the person at the terminal is told. */
+export function shownFailure(error: unknown): ShownFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = error instanceof ConfigurationError ? error.problems : message.split('\n');
+  return { exitCode: exitCodeOf(error), lines };
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EXIT_CODES.wrongCall;
+  if (error instanceof UnreachableError || isProviderAway(error)) return EXIT_CODES.unreachable;
+  return EXIT_CODES.failed;
+}
+
+function isProviderAway(error: unknown): boolean {
+  return error instanceof ProviderError && ['unavailable', 'throttled'].includes(error.kind);
+}
