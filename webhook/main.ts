@@ -1,16 +1,9 @@
-/** The webhook process: settings, connection and server put together, and taken apart in order. */
+/** The webhook process: settings, webhook and server put together, and taken apart in order. */
 import { pathToFileURL } from 'node:url';
-import type { Client } from '@temporalio/client';
-import { pino, type Logger } from 'pino';
-import { createApp } from './app.js';
-import { createCallbackInbox, type CallbackInbox } from './callback-inbox.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration, type WebhookConfiguration } from './configuration.js';
-import { askTemporal, type Readiness } from './health.js';
 import { closeServer, createHttpServer, listen } from './http-server.js';
-import { createMetrics, type WebhookMetrics } from './metrics.js';
-import { openOutageSpool, type OutageSpool } from './outage-spool.js';
-import { createTemporalClient } from './temporal-client.js';
+import { openWebhook, type WebhookSurroundings } from './open-webhook.js';
 
 /** A webhook that listens. */
 export interface RunningWebhook {
@@ -18,15 +11,6 @@ export interface RunningWebhook {
   readonly url: string;
   /** Refuses new connections, answers what is under way, then lets Temporal go. */
   close(): Promise<void>;
-}
-
-/** What a process that runs more than the webhook brings along. */
-interface WebhookSurroundings {
-  /** Stays open after `close()`. By default one is made from Temporal's own environment. */
-  readonly client?: Client;
-  /** By default Temporal itself. */
-  readonly inbox?: CallbackInbox;
-  readonly logger?: Logger;
 }
 
 /**
@@ -37,45 +21,22 @@ export async function startWebhook(
   configuration: WebhookConfiguration,
   surroundings: WebhookSurroundings = {},
 ): Promise<RunningWebhook> {
-  const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
-  const hasSpool = configuration.spool !== undefined;
-  const client = surroundings.client ?? createTemporalClient({ hasSpool });
-  const metrics = createMetrics({ processMetrics: true });
-  const store = await openStore(configuration, { ...surroundings, client, logger }, metrics);
-  const app = createApp({ ...configuration, ...store, logger, metrics });
+  const webhook = await openWebhook(configuration, surroundings);
+  const { app, logger, metrics } = webhook;
+  const close = (): Promise<void> => webhook.close();
   const handle = app.callback();
   const server = createHttpServer((request, response) => void handle(request, response), {
     logger,
     metrics,
   });
-  const closeStore = async (): Promise<void> => {
-    await store.close();
-    if (surroundings.client === undefined) await client.connection.close();
-  };
   try {
     const url = await listen(server, configuration.host, configuration.port);
     logger.info({ url }, 'the webhook listens');
-    return { url, close: () => closeServer(server).finally(closeStore) };
+    return { url, close: () => closeServer(server).finally(close) };
   } catch (error) {
-    await closeStore();
+    await close();
     throw error;
   }
-}
-
-/** Temporal, behind a spool unless it is switched off. */
-async function openStore(
-  { taskQueue, spool: settings }: WebhookConfiguration,
-  surroundings: Required<Pick<WebhookSurroundings, 'client' | 'logger'>> & WebhookSurroundings,
-  { registry }: WebhookMetrics,
-): Promise<OutageSpool> {
-  const { client, logger } = surroundings;
-  const temporalInbox = createCallbackInbox({ client, taskQueue });
-  const inbox = surroundings.inbox ?? temporalInbox;
-  const ask = (log: Pick<Logger, 'warn'>): Promise<Readiness> => askTemporal(client, log);
-  const settled = (): Promise<void> => temporalInbox.settled();
-  if (settings === undefined) return { inbox, ready: () => ask(logger), close: settled };
-  const spool = await openOutageSpool({ settings, inbox, askTemporal: ask, logger, registry });
-  return { ...spool, close: () => spool.close().finally(settled) };
 }
 
 /** Until a signal to end. */

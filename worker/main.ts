@@ -7,20 +7,10 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import type { LogEntry, WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import {
-  createActivities,
-  createEmailChannel,
-  createHttpChannel,
-  createLogChannel,
-  openArchive,
-} from '../activities/index.js';
-import type { Channel } from '../activities/index.js';
 import { ConfigurationError } from '../configuration/settings.js';
-import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
-import { ensureRetention, ensureSearchAttributes } from './namespace.js';
-import { ensureSchedule, ensureWatch } from './schedule.js';
+import { createWorkerParts, ensureSurroundings } from './worker-parts.js';
 import { workflowSource } from './workflow-bundle.js';
 
 /** A worker that polls. */
@@ -79,15 +69,12 @@ export async function startWorker(
   try {
     const connection = await connectTo(address, connectionOptions);
     closers.push(() => connection.close());
-    await ensureSearchAttributes(connection, namespace);
-    const note = await ensureRetention(connection, namespace, configuration.retentionMs);
-    if (note !== undefined) logger.info(note);
     const client = new Client({ connection, namespace });
-    await ensureReconciliation(client, configuration, logger);
+    await ensureSurroundings(client, connection, configuration, logger);
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
-    const parts = createParts(configuration, client, logger);
-    closers.push(parts.close);
+    const parts = createWorkerParts(configuration, client, logger);
+    closers.push(() => parts.close());
     const worker = await Worker.create({
       connection: native,
       namespace,
@@ -106,16 +93,6 @@ export async function startWorker(
   }
 }
 
-async function ensureReconciliation(
-  client: Client,
-  { taskQueue, schedule }: WorkerConfiguration,
-  logger: Logger,
-): Promise<void> {
-  const note = await ensureSchedule(client, taskQueue, schedule);
-  if (note !== undefined) logger.info(note);
-  if (schedule.cron !== undefined) await ensureWatch(client, taskQueue);
-}
-
 async function connectTo(address: string, options: ConnectionOptions): Promise<Connection> {
   try {
     return await Connection.connect({ ...options, address });
@@ -131,40 +108,6 @@ async function shutDown(worker: Worker, ended: Promise<void>): Promise<void> {
   if (worker.getState() === 'RUNNING') worker.shutdown();
   // What broke it is told by `ended`; closing goes on.
   await ended.catch(() => undefined);
-}
-
-function createParts(
-  configuration: WorkerConfiguration,
-  client: Client,
-  logger: Logger,
-): { activities: ReturnType<typeof createActivities>; close: () => Promise<void> } {
-  const { taskQueue, archiveUrl, archiveS3, lingerMs, retryPausesMs, reconciliation } =
-    configuration;
-  const provider = createProviderClient({ ...configuration.provider, logger });
-  const channels = createChannels(configuration, logger);
-  const archive = openArchive(archiveUrl, { logger, s3: archiveS3 });
-  return {
-    activities: createActivities({
-      ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },
-      reconciliation,
-    }),
-    close: () => {
-      provider.close();
-      for (const channel of channels) channel.close?.();
-      return Promise.resolve();
-    },
-  };
-}
-
-function createChannels(
-  { notifyWebhook, notifyEmail }: WorkerConfiguration,
-  logger: Logger,
-): Channel[] {
-  return [
-    createLogChannel(logger),
-    ...(notifyWebhook ? [createHttpChannel(notifyWebhook)] : []),
-    ...(notifyEmail ? [createEmailChannel({ ...notifyEmail, logger })] : []),
-  ];
 }
 
 /** Until a signal to end, or until the worker breaks. */

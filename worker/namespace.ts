@@ -30,9 +30,15 @@ export class NamespaceError extends Error {
   override readonly name = 'NamespaceError';
 }
 
+/** What is needed of a connection; a worker's own has it, too. */
+export type NamespaceConnection = Pick<
+  Connection,
+  'operatorService' | 'workflowService' | 'withDeadline'
+>;
+
 /** Registers missing search attributes, and returns once a query on all of them is accepted. */
 export async function ensureSearchAttributes(
-  connection: Connection,
+  connection: NamespaceConnection,
   namespace: string,
 ): Promise<void> {
   const known = await call(connection, () =>
@@ -64,7 +70,7 @@ function otherType(
 }
 
 async function addSearchAttributes(
-  connection: Connection,
+  connection: NamespaceConnection,
   namespace: string,
   searchAttributes: Record<string, IndexedValueType>,
 ): Promise<void> {
@@ -83,7 +89,7 @@ async function addSearchAttributes(
   }
 }
 
-async function untilUsable(connection: Connection, namespace: string): Promise<void> {
+async function untilUsable(connection: NamespaceConnection, namespace: string): Promise<void> {
   const query = Object.values(SEARCH_ATTRIBUTES)
     .map(({ name }) => `${name} IS NOT NULL`)
     .join(' OR ');
@@ -111,7 +117,7 @@ async function untilUsable(connection: Connection, namespace: string): Promise<v
  * @returns what was done, or what stands in the way; undefined where nothing was to be done
  */
 export async function ensureRetention(
-  connection: Connection,
+  connection: NamespaceConnection,
   namespace: string,
   retentionMs: number,
 ): Promise<string | undefined> {
@@ -135,7 +141,10 @@ export async function ensureRetention(
   }
 }
 
-function call<Result>(connection: Connection, make: () => Promise<Result>): Promise<Result> {
+function call<Result>(
+  connection: NamespaceConnection,
+  make: () => Promise<Result>,
+): Promise<Result> {
   return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
 }
 

@@ -1,0 +1,74 @@
+/** Countersign within a worker that is somebody else's. */
+import { Client } from '@temporalio/client';
+import type { NativeConnection, Worker, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
+import { readConfiguration, type WorkerConfiguration } from './configuration.js';
+import { createWorkerParts, ensureSurroundings } from './worker-parts.js';
+import { workflowSource } from './workflow-bundle.js';
+
+/** Who hears of what the plugin does. */
+export interface WorkerPluginOptions {
+  readonly configuration?: WorkerConfiguration;
+  readonly logger?: Logger;
+}
+
+/**
+ * Brings Countersign's activities, and its workflows where the worker has none of its own. A worker
+ * with workflows re-exports ours in the file that its `workflowsPath` names:
+ * `export * from 'countersign/workflows'`. Ensures the namespace before the worker polls.
+ * @throws Error where the worker has no connection, or another task queue than the settings say;
+ *   ConfigurationError with every problem at once
+ */
+export function createWorkerPlugin(options: WorkerPluginOptions = {}): WorkerPlugin {
+  const configuration = options.configuration ?? readConfiguration();
+  const logger = options.logger ?? pino({ level: configuration.logLevel });
+  let run: ((worker: Worker, next: RunNext) => Promise<void>) | undefined;
+  return {
+    name: 'countersign',
+    configureWorker(given) {
+      const { connection, namespace = 'default' } = checked(given, configuration);
+      const client = new Client({ connection, namespace });
+      const parts = createWorkerParts(configuration, client, logger);
+      run = async (worker, next) => {
+        try {
+          await ensureSurroundings(client, connection, configuration, logger);
+          await next(worker);
+        } finally {
+          await parts.close();
+        }
+      };
+      return withParts(given, parts.activities);
+    },
+    async runWorker(worker, next) {
+      if (!run) throw new Error('the plugin was not asked to configure this worker');
+      await run(worker, next);
+    },
+  };
+}
+
+type RunNext = (worker: Worker) => Promise<void>;
+
+function checked(
+  given: WorkerOptions,
+  { taskQueue }: WorkerConfiguration,
+): WorkerOptions & { readonly connection: NativeConnection } {
+  const { connection } = given;
+  if (!connection)
+    throw new Error('countersign needs the `connection` of the worker in its options');
+  if (given.taskQueue !== taskQueue) {
+    throw new Error(
+      `the worker polls ${given.taskQueue}, but COUNTERSIGN_TASK_QUEUE is ${taskQueue}: ` +
+        'webhook and clients start workflows there, so both must be the same',
+    );
+  }
+  return { ...given, connection };
+}
+
+function withParts(given: WorkerOptions, activities: object): WorkerOptions {
+  const hasWorkflows = given.workflowsPath !== undefined || given.workflowBundle !== undefined;
+  return {
+    ...given,
+    ...(hasWorkflows ? {} : workflowSource()),
+    activities: { ...activities, ...given.activities },
+  };
+}
