@@ -21,7 +21,7 @@ import { createReconcileDocuments } from './reconcile-documents.js';
 import { createReconcilePage } from './reconcile-page.js';
 import { createRetrySetAside } from './retry-set-aside.js';
 import { createSignerRoutes, type SignerRoutes } from './signer-routes.js';
-import type { WantedSubscriptions } from './subscriptions.js';
+import type { WantedSubscriptions } from '../provider/subscription-plan.js';
 
 export type { Channel } from './announcements/channel.js';
 export { createEmailChannel } from './announcements/email-channel.js';
@@ -29,7 +29,6 @@ export { createHttpChannel } from './announcements/http-channel.js';
 export { createLogChannel } from './announcements/log-channel.js';
 export type { Archive } from './archive/archive.js';
 export { openArchive } from './archive/open-archive.js';
-export { compareSubscriptions, maskedUrl, type WantedSubscriptions } from './subscriptions.js';
 
 /** What the activities work with. */
 export interface ActivitiesDependencies {

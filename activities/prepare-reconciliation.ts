@@ -10,7 +10,8 @@ import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
 import { lastCompleteRun } from './reconciliation-runs.js';
 import { listSetAside, readSetAside } from './set-aside-deliveries.js';
-import { healSubscriptions, type WantedSubscriptions } from './subscriptions.js';
+import { healSubscriptions } from './subscriptions.js';
+import type { WantedSubscriptions } from '../provider/subscription-plan.js';
 
 /** What the activities that stand around a run work with. */
 export interface ReconciliationSurroundings {

@@ -42,7 +42,7 @@ export interface CommandCall {
   /** Aborted by Ctrl-C: what waits rejects with its reason. */
   readonly signal: AbortSignal;
   /** Everything on stdin. */
-  readInput(): Promise<string>;
+  readonly readInput: () => Promise<string>;
 }
 
 interface Named {

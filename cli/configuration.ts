@@ -10,7 +10,7 @@ import { readConfiguration as readWorkerConfiguration } from '../worker/configur
 import type { WorkerConfiguration } from '../worker/configuration.js';
 import { readConfiguration as readWebhookConfiguration } from '../webhook/configuration.js';
 import type { WebhookConfiguration } from '../webhook/configuration.js';
-import { TEMPORAL_PORT_VARIABLES } from './temporal-server-ports.js';
+import { readDevelopmentPorts } from './development-ports.js';
 
 export { ConfigurationError };
 
@@ -117,8 +117,7 @@ function readDevelopmentServer(
     cacheDirectory: join(data, 'cache'),
     databaseFile: join(data, 'temporal.db'),
     logFile: join(data, 'temporal.log'),
-    port: settings.port(TEMPORAL_PORT_VARIABLES.port, 7233),
-    uiPort: settings.port(TEMPORAL_PORT_VARIABLES.uiPort, 8233),
+    ...readDevelopmentPorts(settings),
     namespace,
   };
 }

@@ -1,6 +1,8 @@
-import type { ClientConfiguration, Countersign } from '../client/index.js';
+import type { Countersign } from '../client/index.js';
 import type { CommandCall } from './command.js';
 import { UnreachableError } from './failures.js';
+import { readInstallation } from './installation.js';
+import type { Installation } from './installation.js';
 
 /** gRPC's UNAVAILABLE and DEADLINE_EXCEEDED. */
 const AWAY_CODES: readonly unknown[] = [14, 4];
@@ -11,27 +13,26 @@ const AWAY_CODES: readonly unknown[] = [14, 4];
  */
 export async function withCountersign<Answer>(
   { environment }: Pick<CommandCall, 'environment'>,
-  use: (countersign: Countersign, configuration: ClientConfiguration) => Promise<Answer>,
+  use: (countersign: Countersign, installation: Installation) => Promise<Answer>,
 ): Promise<Answer> {
-  const { connect, readConfiguration } = await import('../client/index.js');
-  const configuration = readConfiguration(environment);
-  const { address = 'localhost:7233' } = configuration.temporal.connectionOptions;
-  const countersign = await connect(configuration).catch((error: unknown) => {
-    throw temporalAway(address, error);
+  const { connect } = await import('../client/index.js');
+  const installation = await readInstallation(environment);
+  const countersign = await connect(installation).catch((error: unknown) => {
+    throw temporalAway(installation, error);
   });
   try {
-    return await use(countersign, configuration);
+    return await use(countersign, installation);
   } catch (error) {
-    throw isAway(error) ? temporalAway(address, error) : error;
+    throw isAway(error) ? temporalAway(installation, error) : error;
   } finally {
     await countersign.close();
   }
 }
 
-function temporalAway(address: string, cause: unknown): UnreachableError {
+function temporalAway({ temporalAddress }: Installation, cause: unknown): UnreachableError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new UnreachableError(
-    `Temporal cannot be reached at ${address} (${why}).\n` +
+    `Temporal cannot be reached at ${temporalAddress} (${why}).\n` +
       'Start everything with `countersign up`, or name a server: TEMPORAL_ADDRESS, or a profile.',
     { cause },
   );

@@ -21,13 +21,19 @@ export interface ShownFailure {
 
 /** What the person at the terminal is told. */
 export function shownFailure(error: unknown): ShownFailure {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? inTermsOfCommands(error) : String(error);
   const lines = error instanceof ConfigurationError ? error.problems : message.split('\n');
   return { exitCode: exitCodeOf(error), lines };
 }
 
+/** The client library advises what a program would call. */
+function inTermsOfCommands({ message }: Error): string {
+  return message.replace(/call trackDocument\('([^']*)'\)/, 'countersign track $1');
+}
+
 function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EXIT_CODES.wrongCall;
+  // What the client library throws for an argument that is none.
+  if (error instanceof UsageError || error instanceof RangeError) return EXIT_CODES.wrongCall;
   if (error instanceof UnreachableError || isProviderAway(error)) return EXIT_CODES.unreachable;
   return EXIT_CODES.failed;
 }

@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly environment: Environment;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  readInput(): Promise<string>;
+  readonly readInput: () => Promise<string>;
 }
 
 /**

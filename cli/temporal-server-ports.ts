@@ -1,11 +1,6 @@
+import { TEMPORAL_PORT_VARIABLES } from './development-ports.js';
 import { pickFreePort, portObstacle } from './ports.js';
 import { TemporalServerError } from './temporal-server-failure.js';
-
-/** The variables that a port in use is blamed on; the caller's configuration reads them. */
-export const TEMPORAL_PORT_VARIABLES = {
-  port: 'COUNTERSIGN_TEMPORAL_PORT',
-  uiPort: 'COUNTERSIGN_TEMPORAL_UI_PORT',
-} as const;
 
 /** The ports of a server that is about to start. */
 export interface ServerPorts {

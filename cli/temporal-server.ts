@@ -18,7 +18,7 @@ const STOP_LIMIT_MS = 10_000;
 
 const LOOPBACK = '127.0.0.1';
 
-export { TEMPORAL_PORT_VARIABLES } from './temporal-server-ports.js';
+export { TEMPORAL_PORT_VARIABLES } from './development-ports.js';
 export { TemporalServerError } from './temporal-server-failure.js';
 
 /** What kind of development server to start. */

@@ -15,8 +15,11 @@ import { createDocument } from './create-document.js';
 import type { CreatedDocument, DocumentRequest } from './create-document.js';
 import { followDocument, waitForChange, waitForOutcome } from './follow-document.js';
 import type { WaitOptions } from './follow-document.js';
+import { listDocuments } from './list-documents.js';
+import type { DocumentFilter, ListedDocument } from './list-documents.js';
 import { lastReconciliation, reconcile } from './reconcile.js';
 import type { ReconciliationRun } from './reconcile.js';
+import { retryDocument } from './retry-document.js';
 import { trackDocument } from './track-document.js';
 import type {
   ProgressView,
@@ -39,7 +42,9 @@ export type { ClientConfiguration } from './configuration.js';
 export type { CreatedDocument, DocumentRequest } from './create-document.js';
 export { NotTrackedError } from './follow-document.js';
 export type { WaitOptions } from './follow-document.js';
+export type { DocumentFilter, ListedDocument } from './list-documents.js';
 export type { ReconciliationRun } from './reconcile.js';
+export { DocumentClosedError } from './retry-document.js';
 export { TrackingFailedError } from './track-document.js';
 
 /** A connection to Countersign, which is to say to Temporal and to the provider. */
@@ -65,6 +70,13 @@ export interface Countersign {
    * for a change) at a time on one document: share one where more wait. @throws NotTrackedError
    */
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
+  /** Documents, newest first, as visibility has them: a second or so behind. @throws RangeError */
+  listDocuments(filter?: DocumentFilter): AsyncIterable<ListedDocument>;
+  /**
+   * Tells a document that waits for someone that the cause is removed: it tries again. One that
+   * waits for nobody is not disturbed. @throws NotTrackedError, DocumentClosedError
+   */
+  retry(documentId: string): Promise<void>;
   /** Compares with the provider now, and repairs what was missed; resolves with the report. */
   reconcile(scope?: ReconciliationScope): Promise<ReconciliationRun>;
   /** The report of the latest run that ended; undefined before the first. */
@@ -93,6 +105,8 @@ export async function connect(
     waitForChange: (documentId, afterRevision, options) =>
       waitForChange(client, documentId, afterRevision, options),
     waitForOutcome: (documentId, options) => waitForOutcome(client, documentId, options),
+    listDocuments: (filter) => listDocuments(client, filter),
+    retry: (documentId) => retryDocument(client, documentId),
     reconcile: (scope = {}) => reconcile(start, scope),
     lastReconciliation: () => lastReconciliation(client),
     close: async () => {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { NOTIFY_WORDS } from './notify-words.js';
+import type { NotifyWord } from './notify-words.js';
 import { resourceUri } from './resource-uri.js';
 
-/** What a registered URL is called for, by the words of `POST /subscribe/`. */
-export const NOTIFY_WORDS = ['all', 'signed', 'sent', 'rejected', 'realtime'] as const;
-export type NotifyWord = (typeof NOTIFY_WORDS)[number];
+export { NOTIFY_WORDS, type NotifyWord };
 
 /** What `POST /subscribe/` takes. */
 export interface Subscription {

@@ -1,8 +1,7 @@
 import type { Settings } from '../configuration/settings.js';
-import { NOTIFY_WORDS } from '../provider/notifications.js';
-import type { NotifyWord } from '../provider/notifications.js';
 import { groupSlugOf } from '../provider/resource-uri.js';
-import type { ReconciliationSettings, WantedSubscriptions } from '../activities/index.js';
+import { readWantedSubscriptions } from '../provider/subscription-plan.js';
+import type { ReconciliationSettings } from '../activities/index.js';
 import { ADOPTION_MODES } from '../workflows/contract.js';
 import type { AdoptionMode, ReconciliationPolicy } from '../workflows/contract.js';
 
@@ -18,14 +17,11 @@ export interface ScheduleSettings {
   readonly catchUpMs: number;
 }
 
-/** Where the webhook takes callbacks; what `WEBHOOK_PUBLIC_URL` leaves out. */
-const CALLBACK_PATH = '/callbacks/legalesign';
-
 /** Reads `RECONCILE_…`; problems are told to `settings`. */
 export function readReconciliationSettings(settings: Settings): ReconciliationSettings {
   return {
     policy: readPolicy(settings),
-    subscriptions: readSubscriptions(settings),
+    subscriptions: readWantedSubscriptions(settings),
     // A day and what a night's run may be late.
     maxAgeMs: settings.durationMs('RECONCILE_MAX_AGE', '26h'),
   };
@@ -76,25 +72,6 @@ function readShare(settings: Settings, name: string, otherwise: number): number 
   if (share >= 0 && share <= 1) return share;
   settings.problem(`${name} is no share such as 1% or 0.01: ${text}`);
   return otherwise;
-}
-
-function readSubscriptions(settings: Settings): WantedSubscriptions | undefined {
-  const url = settings.url('WEBHOOK_PUBLIC_URL');
-  const words = settings.list('WEBHOOK_SUBSCRIPTIONS');
-  const kinds = (words.length > 0 ? words : ['all', 'signed', 'realtime']).flatMap((word) => {
-    const kind = NOTIFY_WORDS.find((each) => each === word);
-    if (kind === undefined) {
-      settings.problem(`WEBHOOK_SUBSCRIPTIONS is none of ${NOTIFY_WORDS.join(', ')}: ${word}`);
-    }
-    return kind ?? ([] as NotifyWord[]);
-  });
-  return url === undefined ? undefined : { url: callbackUrl(url), kinds };
-}
-
-/** The address alone stands for the path at which the webhook takes callbacks. */
-function callbackUrl(url: string): string {
-  const { pathname } = new URL(url);
-  return pathname === '/' ? `${url.replace(/\/+$/, '')}${CALLBACK_PATH}` : url;
 }
 
 /** Reads when runs begin. */

@@ -5,7 +5,7 @@ import type { DocumentSnapshot, MissedChangesAnswer } from './contract.js';
 import { documentSearchAttributes } from './document-start.js';
 import type { DocumentState } from './document-state.js';
 import { documentStatus, missedChanges, signerViews, timelineOf } from './progress.js';
-import type { ProgressView, SignerView } from './progress.js';
+import type { AnnouncementView, ProgressView, SignerView } from './progress.js';
 import { progressDigest } from './status-digest.js';
 
 /** What the progress query and the Updates answer. */
@@ -25,7 +25,17 @@ export function viewOf(state: DocumentState): ProgressView {
     ...(deadline === undefined ? {} : { deadline }),
     ...(outcome === undefined ? {} : { outcome }),
     ...(attention === '' ? {} : { attention }),
+    ...(state.announced.length === 0 ? {} : { announcements: announcementsOf(state) }),
   };
+}
+
+function announcementsOf({ announced, owed }: DocumentState): AnnouncementView[] {
+  return announced.map((event) => ({
+    event,
+    owedTo: owed
+      .filter(({ announcement }) => announcement.event === event)
+      .map(({ channel }) => channel),
+  }));
 }
 
 function attentionText(state: DocumentState): string {

@@ -83,6 +83,14 @@ export interface ProgressView {
   readonly outcome?: SigningOutcome;
   /** Why it waits for `retry`. */
   readonly attention?: string;
+  /** What was announced, or is owed still; the revision does not count deliveries. */
+  readonly announcements?: readonly AnnouncementView[];
+}
+
+export interface AnnouncementView {
+  readonly event: string;
+  /** Channels that have not taken it yet; empty: all have. */
+  readonly owedTo: readonly string[];
 }
 
 /**

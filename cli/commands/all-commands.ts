@@ -1,6 +1,31 @@
 /** Every command, in the order of the help. */
 import type { Command } from '../command.js';
+import { completion } from './completion.js';
+import { create } from './create.js';
+import { list } from './list.js';
 import { reconcile } from './reconcile.js';
+import { retry } from './retry.js';
+import { sandbox } from './sandbox.js';
+import { show } from './show.js';
+import { subscribe, subscriptions, unsubscribe } from './subscriptions.js';
+import { track } from './track.js';
 import { up } from './up.js';
+import { wait } from './wait.js';
+import { watch } from './watch.js';
 
-export const COMMANDS: readonly Command[] = [up, reconcile];
+export const COMMANDS: readonly Command[] = [
+  up,
+  create,
+  track,
+  list,
+  show,
+  watch,
+  wait,
+  retry,
+  reconcile,
+  subscribe,
+  unsubscribe,
+  subscriptions,
+  sandbox,
+  completion,
+];

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import type { DocumentRequest, TrackingTerms } from '../../client/index.js';
+import { EXIT_CODES } from '../command.js';
+import type { Action, CommandCall } from '../command.js';
+import { withCountersign } from '../countersign-connection.js';
+import { documentRequest } from '../document-request.js';
+import { UsageError } from '../failures.js';
+import { workflowLink } from '../workflow-link.js';
+
+/** A document, sent for signing and tracked. */
+export const create: Action = {
+  name: 'create',
+  summary: 'sends a document for signing and follows it',
+  description:
+    'From options, from a file with the JSON body of the provider’s POST /document/, or from both:\n' +
+    'options stand above the file. It is sent once and never repeated: where that is unclear, it says so.',
+  usage: '[file|-]',
+  options: {
+    name: { type: 'string', value: '<text>', help: "the document's name" },
+    group: { type: 'string', value: '<slug>', help: 'the group that it belongs to' },
+    tag: { type: 'string', value: '<tag>', help: 'a tag of yours, such as lease-12' },
+    template: { type: 'string', value: '<id>', help: 'PDF template: its ID or resource URI' },
+    text: { type: 'string', value: '<html>', help: 'the agreement itself, in place of a template' },
+    signer: {
+      type: 'string',
+      short: 's',
+      value: "'First Last <mail>'",
+      multiple: true,
+      help: 'who signs, in this order',
+    },
+    deadline: {
+      type: 'string',
+      value: '<time>',
+      help: 'announced as expired when still open then, e.g. 2030-01-31T12:00:00Z',
+    },
+  },
+  json: '{"documentId", "workflowUrl"?}',
+  example:
+    "countersign create --name Lease --group sales --template 6f1f5a2e-3a52-4c3e-9f0d-2f6a1f0c9b11 --signer 'Ada Tenant <ada@example.com>'",
+  run: async (call) => {
+    const request = documentRequest(await fileBody(call), call.values);
+    const deadline = call.values.text('deadline');
+    return send(call, request, deadline === undefined ? {} : { deadline });
+  },
+};
+
+async function send(
+  call: CommandCall,
+  request: DocumentRequest,
+  terms: TrackingTerms,
+): Promise<number> {
+  const { terminal, json } = call;
+  return withCountersign(call, async (countersign, { temporalUiUrl, namespace, sandboxUrl }) => {
+    if (sandboxUrl !== undefined) {
+      terminal.note(`LEGALESIGN_API_KEY is not set: it goes to the sandbox at ${sandboxUrl}`);
+    }
+    const { documentId } = await countersign.createDocument(request, terms);
+    const workflowUrl = workflowLink(temporalUiUrl, namespace)?.(documentId);
+    if (json) terminal.print(JSON.stringify({ documentId, workflowUrl }));
+    else terminal.print(documentId);
+    if (!json && workflowUrl !== undefined) terminal.note(`its workflow: ${workflowUrl}`);
+    return EXIT_CODES.ok;
+  });
+}
+
+async function fileBody({ positionals, readInput }: CommandCall): Promise<unknown> {
+  const [file] = positionals;
+  if (file === undefined) return {};
+  const text = file === '-' ? await readInput() : await fileText(file);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const where = file === '-' ? 'stdin' : file;
+    throw new UsageError(`${where} holds no JSON: ${String(error)}`, { cause: error });
+  }
+}
+
+async function fileText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`${file} cannot be read (${code ?? String(error)})`, { cause: error });
+  }
+}

@@ -1,0 +1,24 @@
+import { EXIT_CODES } from '../command.js';
+import type { Action } from '../command.js';
+import { withCountersign } from '../countersign-connection.js';
+import { documentLines } from '../document-text.js';
+import { workflowLink } from '../workflow-link.js';
+
+/** Everything that its workflow knows of one document. No names: the workflow has none. */
+export const show: Action = {
+  name: 'show',
+  summary: 'shows one document: signers, timeline, archive, announcements, what it waits for',
+  usage: '<document>',
+  options: {},
+  json: 'a ProgressView (see docs/library.md) with "workflowUrl"?',
+  example: 'countersign show 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10',
+  run: (call) =>
+    withCountersign(call, async (countersign, { temporalUiUrl, namespace }) => {
+      const { positionals, terminal, json } = call;
+      const view = await countersign.progress(positionals[0] ?? '');
+      const workflowUrl = workflowLink(temporalUiUrl, namespace)?.(view.documentId);
+      if (json) terminal.print(JSON.stringify({ ...view, workflowUrl }, null, 2));
+      else for (const line of documentLines(view, workflowUrl, terminal)) terminal.print(line);
+      return EXIT_CODES.ok;
+    }),
+};

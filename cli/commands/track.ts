@@ -1,0 +1,31 @@
+import { EXIT_CODES } from '../command.js';
+import type { Action } from '../command.js';
+import { withCountersign } from '../countersign-connection.js';
+
+/** Starts the workflow of a document that exists at the provider. */
+export const track: Action = {
+  name: 'track',
+  summary: 'follows a document that exists at the provider already',
+  description: 'Any number of times; of a document that has its outcome nothing is done again.',
+  usage: '<document>',
+  options: {
+    group: { type: 'string', value: '<slug>', help: 'the group that it belongs to' },
+    tag: { type: 'string', value: '<tag>', help: 'its tag' },
+    deadline: { type: 'string', value: '<time>', help: 'when it expires, 2030-01-31T12:00:00Z' },
+  },
+  json: '{"documentId"}',
+  example: 'countersign track 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10 --tag lease-12',
+  run: (call) =>
+    withCountersign(call, async (countersign) => {
+      const { values, positionals, terminal, json } = call;
+      const [documentId = ''] = positionals;
+      const names = ['group', 'tag', 'deadline'];
+      const given = names.map((name) => [name, values.text(name)] as const);
+      await countersign.trackDocument(
+        documentId,
+        Object.fromEntries(given.filter(([, text]) => text !== undefined)),
+      );
+      terminal.print(json ? JSON.stringify({ documentId }) : `document ${documentId} is tracked`);
+      return EXIT_CODES.ok;
+    }),
+};

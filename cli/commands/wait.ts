@@ -1,0 +1,35 @@
+import { EXIT_CODES } from '../command.js';
+import type { Action } from '../command.js';
+import { withCountersign } from '../countersign-connection.js';
+
+/** Waits for the outcome. */
+export const wait: Action = {
+  name: 'wait',
+  summary: 'waits for the outcome of a document: exit code 0 if completed, else 1',
+  description:
+    'Completed is signed by everybody and archived. Rejected, removed and expired exit with 1, and so\n' +
+    'does a time that runs out.',
+  usage: '<document>',
+  options: {
+    timeout: { type: 'string', value: '<duration>', help: 'waits no longer than e.g. 30s or 2h' },
+  },
+  json: 'the outcome: {"documentId", "kind", "status", "concludedAt", "signers", "archive"?, "rejection"?}',
+  example: 'countersign wait 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10 --timeout 2h',
+  run: async (call) => {
+    const { values, positionals, terminal, json } = call;
+    const [documentId = ''] = positionals;
+    const timeoutMs = values.durationMs('timeout');
+    const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([call.signal, ...(timeout ? [timeout] : [])]);
+    return withCountersign(call, async (countersign) => {
+      const outcome = await countersign
+        .waitForOutcome(documentId, { signal })
+        .catch((error: unknown) => {
+          if (timeout?.aborted !== true || call.signal.aborted) throw error;
+          throw new Error(`no outcome within ${values.text('timeout') ?? ''}`, { cause: error });
+        });
+      terminal.print(json ? JSON.stringify(outcome, null, 2) : outcome.kind);
+      return outcome.kind === 'completed' ? EXIT_CODES.ok : EXIT_CODES.failed;
+    });
+  },
+};
