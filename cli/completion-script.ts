@@ -20,12 +20,7 @@ export function completionScript(shell: Shell, commands: readonly Command[]): st
     case 'bash':
       return `${bashFunction(table)}\ncomplete -o default -F _countersign countersign`;
     case 'zsh':
-      // zsh runs bash's function with its own emulation of bash's `complete`.
-      return [
-        'autoload -U +X bashcompinit && bashcompinit',
-        bashFunction(table),
-        'complete -o default -F _countersign countersign',
-      ].join('\n');
+      return `#compdef countersign\n${zshFunction(table)}\ncompdef _countersign countersign`;
     case 'fish':
       return fishScript(commands);
   }
@@ -78,36 +73,59 @@ function actionRow(action: Action, path: string): CompletionRow {
 }
 
 function bashFunction(table: readonly CompletionRow[]): string {
+  return [
+    '_countersign() {',
+    '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" at="" each',
+    ...walkLines('"${COMP_WORDS[@]:1:COMP_CWORD-1}"', table),
+    '  COMPREPLY=()',
+    ...caseLines(table, (words) => `COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$word"))`),
+    '}',
+  ].join('\n');
+}
+
+function zshFunction(table: readonly CompletionRow[]): string {
+  return [
+    '_countersign() {',
+    '  local before="${words[CURRENT-1]}" at="" each',
+    ...walkLines('"${words[@]:1:$((CURRENT-2))}"', table),
+    ...caseLines(table, (words) =>
+      words.length === 0 ? '_files' : `compadd -- ${words.join(' ')}`,
+    ),
+    '  _files',
+    '}',
+  ].join('\n');
+}
+
+/** Puts into `at` which command the words mean that stand before the one being typed. */
+function walkLines(wordsBefore: string, table: readonly CompletionRow[]): string[] {
   const groups = table.filter(({ path }) => path.includes(' ')).map(({ path }) => path);
   const groupNames = [...new Set(groups.map((path) => path.split(' ')[0] ?? ''))];
   return [
-    '_countersign() {',
-    '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" path="" each',
-    '  for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+    `  for each in ${wordsBefore}; do`,
     '    case "$each" in -*) continue ;; esac',
-    `    case "$path" in`,
-    '      "") path="$each" ;;',
-    ...(groupNames.length === 0 ? [] : [`      ${groupNames.join('|')}) path="$path $each" ;;`]),
+    '    case "$at" in',
+    '      "") at="$each" ;;',
+    ...groupNames.map((name) => `      ${name}) at="$at $each" ;;`),
     '      *) break ;;',
     '    esac',
     '  done',
-    '  COMPREPLY=()',
-    '  case "$path $before" in',
+  ];
+}
+
+function caseLines(
+  table: readonly CompletionRow[],
+  offer: (words: readonly string[]) => string,
+): string[] {
+  return [
+    '  case "$at $before" in',
     ...table.flatMap(({ path, values }) =>
-      values.map(
-        ([option, words]) =>
-          `    "${path} ${option}") COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$word")); return ;;`,
-      ),
+      values.map(([option, words]) => `    "${path} ${option}") ${offer(words)}; return ;;`),
     ),
     '  esac',
-    '  case "$path" in',
-    ...table.map(
-      ({ path, words }) =>
-        `    "${path}") COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$word")) ;;`,
-    ),
+    '  case "$at" in',
+    ...table.map(({ path, words }) => `    "${path}") ${offer(words)} ;;`),
     '  esac',
-    '}',
-  ].join('\n');
+  ];
 }
 
 function fishScript(commands: readonly Command[]): string {

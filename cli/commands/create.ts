@@ -13,8 +13,8 @@ export const create: Action = {
   summary: 'sends a document for signing and follows it',
   description:
     'From options, from a file with the JSON body of the provider’s POST /document/, or from both:\n' +
-    'options stand above the file. It is sent once and never repeated: where that is unclear, it says so.',
-  usage: '[file|-]',
+    'options stand above the file; - is stdin. It is sent once and never repeated: where that is unclear, it says so.',
+  usage: '[file]',
   options: {
     name: { type: 'string', value: '<text>', help: "the document's name" },
     group: { type: 'string', value: '<slug>', help: 'the group that it belongs to' },

@@ -94,7 +94,6 @@ async function watchAll(
   const known = new Map<string, string>();
   let sinceMs = Date.now();
   let isFirst = true;
-  terminal.note('watching; Ctrl-C ends it');
   for (;;) {
     const activeSince = new Date(sinceMs - OVERLAP_MS).toISOString();
     sinceMs = Date.now();
@@ -106,6 +105,7 @@ async function watchAll(
       if (json) terminal.print(JSON.stringify(document));
       else terminal.print(documentLine(document, before, now, terminal));
     }
+    if (isFirst) terminal.note('watching; Ctrl-C ends it');
     isFirst = false;
     await delay(POLL_MS, undefined, { signal });
   }

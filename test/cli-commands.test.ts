@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { ListedDocument, ProgressView, SigningOutcome } from '../client/index.js';
+import type { Environment } from '../configuration/settings.js';
+import { runCli } from './support/cli.js';
+import type { CliEnding, CliOptions } from './support/cli.js';
+import { openStage, type Stage } from './support/stage.js';
+import { until } from './support/until.js';
+
+const LAUNCHER = fileURLToPath(new URL('../cli/countersign.js', import.meta.url));
+
+let stage: Stage;
+let environment: Environment;
+
+before(async () => {
+  stage = await openStage();
+  const { hostname, port } = new URL(stage.sandbox.url);
+  environment = {
+    ...stage.environment,
+    ...{ SANDBOX_HOST: hostname, SANDBOX_PORT: port },
+    TEMPORAL_UI_URL: 'http://ui.example.com/',
+  };
+});
+
+after(() => stage.close());
+
+function cli(words: readonly string[], options: CliOptions = {}): Promise<CliEnding> {
+  return runCli(words, { environment, ...options });
+}
+
+/** What `--json` prints, of a call that succeeds. */
+async function json<Answer>(...words: string[]): Promise<Answer> {
+  const { code, out, notes } = await cli([...words, '--json']);
+  assert.equal(code, 0, notes.join('\n'));
+  return JSON.parse(out.join('\n')) as Answer;
+}
+
+/** A document that is tracked; its tag is its own. */
+async function created(): Promise<{ documentId: string; tag: string }> {
+  const tag = `cli-${randomUUID()}`;
+  const { documentId } = await json<{ documentId: string }>(
+    ...['create', '--name', 'Lease', '--group', 'sales', '--tag', tag, '--text', '<p>Lease</p>'],
+    ...['--signer', 'Ada Tenant <ada@example.com>', '--signer', 'Ben Tenant <ben@example.com>'],
+  );
+  return { documentId, tag };
+}
+
+/** Visibility lags behind. */
+function listed(tag: string, ...filter: string[]): Promise<ListedDocument> {
+  return until(async () => (await json<ListedDocument[]>('list', '--tag', tag, ...filter))[0]);
+}
+
+describe('one document', () => {
+  test('is created, listed, shown and waited for', async () => {
+    const { documentId, tag } = await created();
+    const before = await listed(tag, '--open', '--group', 'sales', '--since', '1h');
+    assert.deepEqual([before.documentId, before.workflow], [documentId, 'running']);
+
+    const waiting = cli(['wait', documentId]);
+    await json('sandbox', 'complete', documentId);
+    assert.deepEqual(await waiting, { code: 0, out: ['completed'], notes: [] });
+
+    const done = await listed(tag, '--outcome', 'completed', '--closed');
+    assert.equal(done.documentId, documentId);
+    const view = await json<ProgressView & { workflowUrl: string }>('show', documentId);
+    assert.equal(view.outcome?.archive?.providerHash, stage.sandbox.document(documentId).hash);
+    assert.deepEqual(view.announcements, [{ event: 'document.completed', owedTo: [] }]);
+    const url = `http://ui.example.com/namespaces/default/workflows/document%3A${documentId}`;
+    assert.equal(view.workflowUrl, url);
+
+    const shown = (await cli(['show', documentId])).out.join('\n');
+    for (const part of ['Signers', 'Timeline', 'Archive', 'document.completed', url]) {
+      assert.ok(shown.includes(part), part);
+    }
+    assert.ok(!shown.includes('example.com>') && !shown.includes('Tenant'));
+    const table = (await cli(['list', '--tag', tag])).out;
+    assert.match(table[1] ?? '', new RegExp(`^${documentId} .* completed .* sales .* ${tag}$`));
+  });
+
+  test('that is rejected is no success, and the wait says so', async () => {
+    const { documentId } = await created();
+    const [signer] = stage.sandbox.document(documentId).signers;
+    await json('sandbox', 'reject', signer?.id ?? '', '--reason', 'wrong rent');
+    await json('sandbox', 'flush');
+    const { code, out } = await cli(['wait', documentId, '--json']);
+    assert.equal(code, 1);
+    const outcome = JSON.parse(out.join('\n')) as SigningOutcome;
+    assert.deepEqual(outcome.rejection, { signerId: signer?.id, reason: 'wrong rent' });
+  });
+
+  test('is not waited for longer than told', async () => {
+    const { documentId } = await created();
+    const { code, out, notes } = await cli(['wait', documentId, '--timeout', '50ms']);
+    assert.deepEqual({ code, out, notes }, { code: 1, out: [], notes: ['no outcome within 50ms'] });
+  });
+
+  test('is created from JSON on stdin, and followed from its own track', async () => {
+    const body = { name: 'Lease', group: 'sales', text: 'x', signers: [] };
+    const { code, out } = await cli(['create', '-', '-s', 'Ada L <ada@example.com>'], {
+      input: JSON.stringify(body),
+    });
+    assert.equal(code, 0);
+    assert.equal(stage.sandbox.document(out[0] ?? '').name, 'Lease');
+    const elsewhere = stage.sandbox.createDocument({ muted: 1 }).id;
+    const unknown = await cli(['show', elsewhere]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.notes.join(), new RegExp(`not tracked: countersign track ${elsewhere}`));
+    await json('track', elsewhere);
+    assert.equal((await cli(['show', elsewhere])).code, 0);
+  });
+
+  test('is watched change by change to its outcome', async () => {
+    const { documentId } = await created();
+    const views: ProgressView[] = [];
+    const watching = cli(['watch', documentId, '--json'], {
+      onLine: (line) => views.push(JSON.parse(line) as ProgressView),
+    });
+    await until(() => views.length > 0);
+    const [signer] = stage.sandbox.document(documentId).signers;
+    await json('sandbox', 'advance', signer?.id ?? '', '--to', 'visited');
+    await until(() => views.at(-1)?.signers.some(({ status }) => status === 'visited'));
+    await json('sandbox', 'complete', documentId);
+    assert.equal((await watching).code, 0);
+    assert.equal(views.at(-1)?.outcome?.kind, 'completed');
+    const { out } = await cli(['watch', documentId]);
+    assert.match(out.join('\n'), /signer \S+ {2}signed \(40\)/);
+    assert.equal(out.at(-1), 'outcome: completed');
+  });
+
+  test('that failed for good waits, is listed so, and goes on with retry', async () => {
+    const { documentId, tag } = await created();
+    await json('sandbox', 'faults', 'wrongPdf=always');
+    await json('sandbox', 'complete', documentId);
+    const waits = await listed(tag, '--attention');
+    assert.equal(waits.attention, 'IntegrityFailed');
+    assert.match((await cli(['show', documentId])).out.join('\n'), /ATTENTION .*IntegrityFailed/);
+    await json('sandbox', 'faults', '--clear');
+    assert.deepEqual(await json('retry', documentId), { retried: [documentId] });
+    assert.equal((await cli(['wait', documentId])).code, 0);
+    await until(async () => (await cli(['retry', documentId])).code === 1);
+    const { notes } = await cli(['retry', documentId]);
+    assert.match(notes.join(), /has its outcome, and its workflow is closed/);
+    const never = await cli(['retry', randomUUID()]);
+    assert.match(never.notes.join(), /is not tracked/);
+  });
+});
+
+test('all documents are watched until Ctrl-C', async () => {
+  const stopping = new AbortController();
+  const seen: ListedDocument[] = [];
+  const notes: string[] = [];
+  const watching = cli(['watch', '--json'], {
+    signal: stopping.signal,
+    onLine: (line) => seen.push(JSON.parse(line) as ListedDocument),
+    onNote: (line) => notes.push(line),
+  });
+  await until(() => notes.length > 0);
+  const { documentId } = await created();
+  await until(() => seen.some((each) => each.documentId === documentId));
+  await json('sandbox', 'complete', documentId);
+  await until(() =>
+    seen.some((each) => each.documentId === documentId && each.outcome === 'completed'),
+  );
+  stopping.abort(new Error('ended by SIGINT'));
+  assert.equal((await watching).code, 130);
+});
+
+test('callbacks are subscribed to, compared with what should be, and removed', async () => {
+  const url = 'http://127.0.0.1:9/callbacks/legalesign/a-token-that-is-long';
+  await json('subscribe', url, '--notify', 'rejected', '--notify', 'realtime');
+  const wanted = ['--url', url, '--full'];
+  const { code, out } = await cli(['subscriptions', ...wanted, '--json']);
+  const marks = (JSON.parse(out.join('\n')) as { url: string; notify: string; mark: string }[])
+    .filter((each) => each.url === url)
+    .map(({ notify, mark }) => `${notify} ${mark}`);
+  assert.deepEqual(
+    [code, marks.includes('realtime ok'), marks.includes('all missing')],
+    [1, true, true],
+  );
+  const cut = (await cli(['subscriptions'])).out.join('\n');
+  assert.ok(cut.includes('/callbacks/legalesign/…') && !cut.includes('a-token-that'));
+  assert.deepEqual(await json('unsubscribe', url), { url, removed: 2 });
+  assert.equal((await cli(['unsubscribe', url])).code, 1);
+});
+
+test('without a key of the provider the sandbox stands in, and is named', async () => {
+  const { LEGALESIGN_API_KEY: _key, LEGALESIGN_API_URL: _url, ...rest } = environment;
+  const { code, notes } = await cli(['subscriptions'], { environment: rest });
+  assert.equal(code, 0);
+  assert.match(notes.join(), new RegExp(`this is the sandbox at ${stage.sandbox.url}`));
+});
+
+test('a reconciliation prints its report, and again with --report', async () => {
+  const { documentId } = await created();
+  const report = await json<{ documents: number }>('reconcile', '--document', documentId);
+  assert.equal(typeof report.documents, 'number');
+  const { code, out } = await cli(['reconcile', '--report']);
+  assert.equal(code, 0);
+  assert.match(out.join('\n'), /^missed by callbacks .*%\)$/m);
+});
+
+test('the process itself: JSON alone on stdout, and Ctrl-C ends a wait with 130', async () => {
+  const { documentId } = await created();
+  const child = spawn(process.execPath, [LAUNCHER, 'watch', documentId, '--json'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const told = text(child.stderr);
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
+  await until(() => out.includes('\n'));
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  assert.deepEqual([code, await told], [130, '']);
+  assert.equal((JSON.parse(out) as ProgressView).documentId, documentId);
+});
