@@ -252,9 +252,8 @@ describe('completion', () => {
 
   test('in fish offers commands, options and their values', { skip: without('fish') }, () => {
     const ask = (line: string): string[] => {
-      const input = `${completionScript('fish', COMMANDS)}\ncomplete -C '${line}'\n`;
-      const { status, stdout, stderr } = spawnSync('fish', ['--no-config'], {
-        input,
+      const script = `${completionScript('fish', COMMANDS)}\ncomplete -C '${line}'\n`;
+      const { status, stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], {
         encoding: 'utf8',
       });
       assert.deepEqual([status, stderr], [0, '']);
@@ -268,24 +267,29 @@ describe('completion', () => {
   });
 
   test('in zsh completes what is typed at its prompt', { skip: without('zsh') }, () => {
-    // The terminal answers with what it completed: without that the script never ends.
+    // Each read waits for what the key Tab adds to what was typed: without that it never ends.
     const script = [
       'zmodload zsh/zpty',
       'zpty shell zsh -f -i',
-      'zpty -w shell "autoload -U compinit; compinit -D -u"',
-      'zpty -w shell "source <(print -r -- ${(q)COMPLETION})"',
-      'type_and_expect() { zpty -w -n shell "$1"$\'\\t\'; zpty -r shell said "*$2*"; print -n shell; zpty -w shell $\'\\C-u\'; }',
-      "type_and_expect 'countersign sandbox compl' 'sandbox complete '",
-      "type_and_expect 'countersign list --outc' 'list --outcome '",
-      "type_and_expect 'countersign list --outcome expi' 'outcome expired '",
+      `zpty -w shell "autoload -U compinit; compinit -D -u; source <(print -r -- \\$COMPLETION); PS1='R''EADY '"`,
+      'zpty -r -m shell said "*READY*"',
+      ...[
+        ['countersign sandbox compl', 'ete'],
+        ['countersign list --outc', 'ome'],
+        ['countersign list --outcome expi', 'red'],
+      ].flatMap(([typed = '', added = '']) => [
+        `zpty -w -n shell "${typed}"$'\\t'`,
+        `zpty -r -m shell said "*${typed}*${added}*" && print -n "${added} "`,
+        "zpty -w -n shell $'\\C-u'",
+      ]),
       'zpty -d shell',
     ].join('\n');
     const { status, stdout } = spawnSync('zsh', ['-f', '-c', script], {
-      env: { ...process.env, COMPLETION: completionScript('zsh', COMMANDS), TERM: 'dumb' },
+      env: { ...process.env, COMPLETION: completionScript('zsh', COMMANDS), TERM: 'vt100' },
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 60_000,
       killSignal: 'SIGKILL',
     });
-    assert.deepEqual([status, stdout], [0, 'shellshellshell']);
+    assert.deepEqual([status, stdout], [0, 'ete ome red ']);
   });
 });
