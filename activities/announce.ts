@@ -2,12 +2,14 @@ import { Context } from '@temporalio/activity';
 import { FAILURE_TYPES, type Activities, type ChannelName } from '../workflows/contract.js';
 import type { Channel } from './announcements/channel.js';
 import { retryable, withFailures } from './failures.js';
+import { withHeartbeat } from './heartbeat.js';
 
 /** What a worker needs to have a channel; the log it always has. */
 const CONFIGURATION_OF: Readonly<Record<ChannelName, string>> = {
   log: 'the log channel',
   http: 'NOTIFY_WEBHOOK_URL and NOTIFY_WEBHOOK_SECRETS',
   email: 'NOTIFY_SMTP_URL, NOTIFY_EMAIL_FROM and NOTIFY_EMAIL_TO',
+  slack: 'NOTIFY_SLACK_URL',
 };
 
 /** What the activity works with. */
@@ -21,11 +23,13 @@ export interface AnnounceDependencies {
  */
 export function createAnnounce({ channels }: AnnounceDependencies): Activities['announce'] {
   return ({ channel: name, announcement }) =>
-    withFailures(async () => {
-      const channel = channels.find((each) => each.name === name);
-      if (channel === undefined) throw missingChannel(name);
-      await channel.announce(announcement, { signal: Context.current().cancellationSignal });
-    });
+    withFailures(() =>
+      withHeartbeat(async () => {
+        const channel = channels.find((each) => each.name === name);
+        if (channel === undefined) throw missingChannel(name);
+        await channel.announce(announcement, { signal: Context.current().cancellationSignal });
+      }),
+    );
 }
 
 function missingChannel(name: ChannelName): Error {

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { ProviderClient } from '../provider/provider-client.js';
 import type {
   Activities,
-  ChannelName,
+  ChannelPolicy,
   OutcomePolicy,
   ReconciliationActivities,
   ReconciliationPolicy,
@@ -15,6 +15,7 @@ import { createArchiveFiles } from './archive-files.js';
 import type { Archive } from './archive/archive.js';
 import { createDeliverChanges } from './deliver-changes.js';
 import { createFindUnlisted } from './find-unlisted.js';
+import { withHeartbeat } from './heartbeat.js';
 import { createLookUpDocument } from './look-up-document.js';
 import { createLastReconciliation, createPrepareReconciliation } from './prepare-reconciliation.js';
 import { createReconcileDocuments } from './reconcile-documents.js';
@@ -27,6 +28,8 @@ export type { Channel } from './announcements/channel.js';
 export { createEmailChannel } from './announcements/email-channel.js';
 export { createHttpChannel } from './announcements/http-channel.js';
 export { createLogChannel } from './announcements/log-channel.js';
+export { createSlackChannel } from './announcements/slack-channel.js';
+export { channelPolicyOf } from './announcements/channel-policy.js';
 export type { Archive } from './archive/archive.js';
 export { openArchive } from './archive/open-archive.js';
 
@@ -37,8 +40,9 @@ export interface ActivitiesDependencies {
   readonly taskQueue: string;
   readonly provider: ProviderClient;
   readonly archive: Archive;
-  /** The log among them speaks where there is no other. */
   readonly channels: readonly Channel[];
+  /** Which of them are told of what: `channelPolicyOf`. */
+  readonly policy: ChannelPolicy;
   /** How long a document's workflow stays open after its outcome, in ms. */
   readonly lingerMs: number;
   /** Before a callback's entries that found no document are asked for again, in ms. */
@@ -48,7 +52,7 @@ export interface ActivitiesDependencies {
 
 /** Settings of the reconciliation; the channels are those of all announcements. */
 export interface ReconciliationSettings {
-  readonly policy: Omit<ReconciliationPolicy, 'channels'>;
+  readonly policy: Omit<ReconciliationPolicy, keyof ChannelPolicy>;
   readonly subscriptions: WantedSubscriptions | undefined;
   /** After how long without a complete run that is announced, in ms. */
   readonly maxAgeMs: number;
@@ -56,26 +60,26 @@ export interface ReconciliationSettings {
 
 export function createActivities(dependencies: ActivitiesDependencies): Activities {
   const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
-  const announced = announcedTo(channels);
-  const policy: OutcomePolicy = { lingerMs, channels: announced };
+  const policy: OutcomePolicy = { lingerMs, ...dependencies.policy };
   const routes = createSignerRoutes(client, provider);
   const lookUpDocument = createLookUpDocument({ provider, archive, policy });
   const archiveFiles = createArchiveFiles({ provider, archive });
   return {
-    lookUpDocument,
+    // As a part of archiving it beats along with that.
+    lookUpDocument: (input) => withHeartbeat(() => lookUpDocument(input)),
     archiveDocument: createArchiveDocument({ lookUpDocument, archiveFiles }),
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
-    ...reconciling(dependencies, { routes, channels: announced }),
+    ...reconciling(dependencies, routes),
   };
 }
 
 function reconciling(
-  { client, taskQueue, provider, archive, reconciliation }: ActivitiesDependencies,
-  { routes, channels }: { routes: SignerRoutes; channels: readonly ChannelName[] },
+  { client, taskQueue, provider, archive, reconciliation, ...more }: ActivitiesDependencies,
+  routes: SignerRoutes,
 ): ReconciliationActivities {
   const { subscriptions, maxAgeMs } = reconciliation;
-  const policy = { ...reconciliation.policy, channels };
+  const policy = { ...reconciliation.policy, ...more.policy };
   const around = { client, provider, policy, subscriptions, maxAgeMs };
   const comparing = { client, taskQueue, provider, archive };
   return {
@@ -86,11 +90,4 @@ function reconciling(
     retrySetAside: createRetrySetAside({ client, taskQueue, routes }),
     lastReconciliation: createLastReconciliation(around),
   };
-}
-
-/** The log is the default, no addition: every announcement is an activity, and has its price. */
-function announcedTo(channels: readonly Channel[]): ChannelName[] {
-  const names = channels.map(({ name }) => name);
-  const others = names.filter((name) => name !== 'log');
-  return others.length > 0 ? others : names;
 }

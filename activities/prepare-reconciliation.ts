@@ -75,7 +75,12 @@ export function createLastReconciliation({
   return () =>
     withFailures(async (): Promise<LastReconciliationResult> => {
       const run = await lastCompleteRun(client);
-      const { channels } = policy;
-      return { ...(run && { succeededAt: run.startedAt }), maxAgeMs, channels };
+      const { channels, events } = policy;
+      return {
+        ...(run && { succeededAt: run.startedAt }),
+        maxAgeMs,
+        channels,
+        ...(events && { events }),
+      };
     });
 }

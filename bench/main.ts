@@ -2,9 +2,10 @@
 import { readArguments, UsageError } from './arguments.js';
 import type { Invocation } from './arguments.js';
 import type { Benchmark } from './benchmark.js';
+import { chaos } from './chaos/chaos.js';
 import { lifecycle } from './lifecycle.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { lifecycle };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { chaos, lifecycle };
 
 async function main(words: readonly string[]): Promise<number> {
   const invocation = readArguments(words, BENCHMARKS);

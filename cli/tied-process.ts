@@ -51,17 +51,24 @@ export interface TiedProcess {
  *
  * On Windows, which has no sh, it is a plain child and may outlive a killed parent.
  * @param output file descriptor for both its stdout and its stderr
+ * @param where its folder and environment; ours unless told
  * @throws when the system cannot start a process
  */
 export async function spawnTied(
   command: string,
   args: readonly string[],
   output: number,
+  where: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<TiedProcess> {
   const child =
     process.platform === 'win32'
-      ? spawn(command, args, { stdio: ['ignore', output, output], windowsHide: true })
+      ? spawn(command, args, {
+          ...where,
+          stdio: ['ignore', output, output],
+          windowsHide: true,
+        })
       : spawn('/bin/sh', ['-c', TIED, 'countersign', command, ...args], {
+          ...where,
           detached: true,
           stdio: ['pipe', output, output],
         });

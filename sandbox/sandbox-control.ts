@@ -114,6 +114,11 @@ export class SandboxControl {
     this.#core.desk.setDocumentStatus(documentId, statusNumber(status, documentStatusNumber));
   }
 
+  /** Every document as it stands, the oldest first; to look at, not to be changed. */
+  documents(): readonly Readonly<DocumentRecord>[] {
+    return this.#core.register.oldestFirst;
+  }
+
   /** A document as it stands, to look at; not to be changed. */
   document(documentId: string): Readonly<DocumentRecord> {
     return this.#core.register.document(documentId);

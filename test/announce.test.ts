@@ -102,7 +102,8 @@ test('A channel that this worker lacks is retried, and the message says what to 
   for (const [channel, needs] of [
     ['http', /NOTIFY_WEBHOOK_URL/],
     ['email', /NOTIFY_SMTP_URL/],
-    ['slack' as ChannelName, /newer version/],
+    ['slack', /NOTIFY_SLACK_URL/],
+    ['carrier pigeon' as ChannelName, /newer version/],
   ] as const) {
     await assert.rejects(
       new MockActivityEnvironment().run(announce, { channel, announcement: announcementOf() }),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigurationError } from '../configuration/settings.js';
+import { untoldEvents } from '../worker/announcement-settings.js';
 import { readConfiguration } from '../worker/configuration.js';
 
 const KEY = { LEGALESIGN_API_KEY: 'user:key' };
@@ -24,6 +25,19 @@ test('an API key is enough: everything else has a default', () => {
   assert.equal(configuration.retentionMs, 30 * 24 * 3_600_000);
 });
 
+test('each channel has events of its own; by default no event is left without a channel', () => {
+  const { announcements } = readConfiguration({
+    ...KEY,
+    NOTIFY_SLACK_URL: 'https://hooks.slack.example/services/T0/B0/x',
+    NOTIFY_SLACK_EVENTS: 'document.rejected, reconciliation.*',
+  });
+  assert.deepEqual(announcements.events, { slack: ['document.rejected', 'reconciliation.*'] });
+  assert.deepEqual(untoldEvents({ channels: ['slack'] }), []);
+  const untold = untoldEvents({ channels: ['slack'], events: announcements.events });
+  assert.ok(untold.includes('document.completed') && untold.includes('subscription.healed'));
+  assert.ok(!untold.some((event) => event.startsWith('reconciliation.')));
+});
+
 test('an empty variable counts as not set', () => {
   assert.equal(readConfiguration({ ...KEY, DOCUMENT_LINGER: ' ' }).lingerMs, 15 * 60_000);
 });
@@ -32,7 +46,7 @@ test('every problem is told at once, each in a line of its own, without secrets'
   const problems = problemsOf({
     LEGALESIGN_API_KEY: 'ak_secret',
     LEGALESIGN_API_URL: 'ftp://user:secret@example.com',
-    ARCHIVE_URL: 's3://bucket',
+    ARCHIVE_URL: 'ftp://bucket',
     DOCUMENT_LINGER: 'soon',
     NOTIFY_WEBHOOK_URL: 'https://example.com/hook',
     NOTIFY_WEBHOOK_SECRETS: 'secret',
@@ -53,6 +67,9 @@ for (const [what, environment, problem] of [
     { ...KEY, NOTIFY_WEBHOOK_URL: 'http://x/' },
     /NOTIFY_WEBHOOK_SECRETS/,
   ],
+  ['an event that is none', { ...KEY, NOTIFY_LOG_EVENTS: 'document.*,invoice.paid' }, /: invoice/],
+  ['events of a channel that is not set', { ...KEY, NOTIFY_SLACK_EVENTS: '*' }, /NOTIFY_SLACK_URL/],
+  ['a Slack URL that is none', { ...KEY, NOTIFY_SLACK_URL: 'T0/B0/secret' }, /not an http/],
   ['half an e-mail channel', { ...KEY, NOTIFY_EMAIL_TO: 'a@example.com' }, /needs all three/],
 ] as const) {
   test(`${what} is a problem`, () => {

@@ -5,6 +5,8 @@ import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
 import type { openArchive, ReconciliationSettings } from '../activities/index.js';
+import { readAnnouncementSettings } from './announcement-settings.js';
+import type { AnnouncementSettings } from './announcement-settings.js';
 import { readReconciliationSettings, readScheduleSettings } from './reconciliation-settings.js';
 import type { ScheduleSettings } from './reconciliation-settings.js';
 
@@ -18,8 +20,7 @@ export interface WorkerConfiguration {
   readonly lingerMs: number;
   /** Before a callback's entries that found no document are asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
-  readonly notifyWebhook: { readonly url: string; readonly secrets: readonly string[] } | undefined;
-  readonly notifyEmail: EmailSettings | undefined;
+  readonly announcements: AnnouncementSettings;
   /** Closed workflows are kept at least this long: so long is a closed document remembered. */
   readonly retentionMs: number;
   readonly reconciliation: ReconciliationSettings;
@@ -31,12 +32,6 @@ export interface WorkerConfiguration {
 
 /** What `openArchive` takes for an archive at `s3:`. */
 export type ArchiveS3Settings = NonNullable<NonNullable<Parameters<typeof openArchive>[1]>['s3']>;
-
-export interface EmailSettings {
-  readonly smtpUrl: string;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** As `openArchive` takes it; without credentials, which are the SDK's own business. */
 const S3_URL = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/(?!\.{1,2}(\/|$))[\w.!*'()-]+)*\/?$/;
@@ -57,8 +52,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
     archiveS3: readArchiveS3(settings),
     lingerMs: settings.durationMs('DOCUMENT_LINGER', '15m'),
     retryPausesMs: settings.durationsMs('CALLBACK_RETRY_PAUSES', DEFAULT_RETRY_PAUSES),
-    notifyWebhook: readNotifyWebhook(settings),
-    notifyEmail: readNotifyEmail(settings),
+    announcements: readAnnouncementSettings(settings),
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),
     reconciliation: readReconciliationSettings(settings),
     schedule: readScheduleSettings(settings),
@@ -127,36 +121,4 @@ function readArchiveObjectLock(settings: Settings): ArchiveS3Settings['objectLoc
     `ARCHIVE_S3_OBJECT_LOCK is not of the form governance:<days>d or compliance:<days>d: ${text}`,
   );
   return undefined;
-}
-
-function readNotifyWebhook(settings: Settings): WorkerConfiguration['notifyWebhook'] {
-  const url = settings.url('NOTIFY_WEBHOOK_URL');
-  const secrets = settings.list('NOTIFY_WEBHOOK_SECRETS');
-  if (url === undefined) {
-    if (secrets.length > 0) settings.problem('NOTIFY_WEBHOOK_SECRETS without NOTIFY_WEBHOOK_URL');
-    return undefined;
-  }
-  if (secrets.length === 0) {
-    settings.problem(
-      'NOTIFY_WEBHOOK_URL without NOTIFY_WEBHOOK_SECRETS: receivers could not verify',
-    );
-  }
-  if (secrets.some((secret) => !/^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret))) {
-    settings.problem('NOTIFY_WEBHOOK_SECRETS holds one that is not whsec_ and base64');
-  }
-  return { url, secrets };
-}
-
-function readNotifyEmail(settings: Settings): EmailSettings | undefined {
-  const names = ['NOTIFY_SMTP_URL', 'NOTIFY_EMAIL_FROM', 'NOTIFY_EMAIL_TO'] as const;
-  const [smtpUrl, from, to] = names.map((name) => settings.text(name));
-  if (smtpUrl === undefined && from === undefined && to === undefined) return undefined;
-  if (smtpUrl === undefined || from === undefined || to === undefined) {
-    settings.problem(`${names.join(', ')}: e-mail needs all three`);
-    return undefined;
-  }
-  if (!/^smtps?:\/\//.test(smtpUrl) || !URL.canParse(smtpUrl)) {
-    settings.problem('NOTIFY_SMTP_URL is not an smtp:// or smtps:// URL');
-  }
-  return { smtpUrl, from, to };
 }

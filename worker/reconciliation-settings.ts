@@ -27,7 +27,7 @@ export function readReconciliationSettings(settings: Settings): ReconciliationSe
   };
 }
 
-function readPolicy(settings: Settings): Omit<ReconciliationPolicy, 'channels'> {
+function readPolicy(settings: Settings): ReconciliationSettings['policy'] {
   return {
     listing: settings.oneOf('RECONCILE_LISTING', ['auto', 'cache', 'groups'], 'auto'),
     groups: settings.list('RECONCILE_GROUPS').flatMap((group) => readGroup(settings, group)),

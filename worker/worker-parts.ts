@@ -2,14 +2,18 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import {
+  channelPolicyOf,
   createActivities,
   createEmailChannel,
   createHttpChannel,
   createLogChannel,
+  createSlackChannel,
   openArchive,
 } from '../activities/index.js';
 import type { Channel } from '../activities/index.js';
 import { createProviderClient } from '../provider/provider-client.js';
+import { untoldEvents } from './announcement-settings.js';
+import type { AnnouncementSettings } from './announcement-settings.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
 import type { NamespaceConnection } from './namespace.js';
@@ -51,14 +55,17 @@ export function createWorkerParts(
   client: Client,
   logger: Logger,
 ): WorkerParts {
-  const { taskQueue, archiveUrl, archiveS3, lingerMs, retryPausesMs, reconciliation } =
-    configuration;
+  const { taskQueue, archiveUrl, archiveS3, lingerMs, retryPausesMs } = configuration;
+  const { announcements, reconciliation } = configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
-  const channels = createChannels(configuration, logger);
+  const channels = createChannels(announcements, logger);
+  const policy = channelPolicyOf(channels, announcements.events);
+  const untold = untoldEvents(policy);
+  if (untold.length > 0) logger.warn({ events: untold }, 'no channel is told of some events');
   const archive = openArchive(archiveUrl, { logger, s3: archiveS3 });
   return {
     activities: createActivities({
-      ...{ client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs },
+      ...{ client, taskQueue, provider, archive, channels, policy, lingerMs, retryPausesMs },
       reconciliation,
     }),
     close: () => {
@@ -70,12 +77,13 @@ export function createWorkerParts(
 }
 
 function createChannels(
-  { notifyWebhook, notifyEmail }: WorkerConfiguration,
+  { webhook, email, slack }: AnnouncementSettings,
   logger: Logger,
 ): Channel[] {
   return [
     createLogChannel(logger),
-    ...(notifyWebhook ? [createHttpChannel(notifyWebhook)] : []),
-    ...(notifyEmail ? [createEmailChannel({ ...notifyEmail, logger })] : []),
+    ...(webhook ? [createHttpChannel(webhook)] : []),
+    ...(email ? [createEmailChannel({ ...email, logger })] : []),
+    ...(slack ? [createSlackChannel(slack)] : []),
   ];
 }

@@ -12,6 +12,7 @@ import type {
 } from './reconciliation-contract.js';
 import type { DocumentStatus, SignerStatus } from './statuses.js';
 
+export * from './channels-for.js';
 export * from './reconciliation-contract.js';
 export * from './statuses.js';
 
@@ -292,6 +293,9 @@ export const OPERATIONS_EVENTS = [
 ] as const;
 export type OperationsEvent = (typeof OPERATIONS_EVENTS)[number];
 
+/** Every event that a channel can be told of. */
+export const ANNOUNCED_EVENTS = [...ANNOUNCEMENT_EVENTS, ...OPERATIONS_EVENTS] as const;
+
 /** What a channel tells the world. No names, no e-mail addresses. */
 export type Announcement = DocumentAnnouncement | OperationsAnnouncement;
 
@@ -324,7 +328,14 @@ export interface DocumentAnnouncement {
   readonly reason?: string;
 }
 
-export type ChannelName = 'log' | 'http' | 'email';
+export type ChannelName = 'log' | 'http' | 'email' | 'slack';
+
+/** The worker's settings of where announcements go; `channelsFor` decides by it. */
+export interface ChannelPolicy {
+  readonly channels: readonly ChannelName[];
+  /** Patterns of the events that a channel takes; one not named here takes the default. */
+  readonly events?: Readonly<Partial<Record<ChannelName, readonly string[]>>>;
+}
 
 /** The key under which a receiver can drop repetitions: every message of the event carries it. */
 export function idempotencyKey(
@@ -339,9 +350,8 @@ export function idempotencyKey(
 // ---------------------------------------------------------------- activities
 
 /** The worker's settings that a workflow needs; as an activity's result they are in history. */
-export interface OutcomePolicy {
+export interface OutcomePolicy extends ChannelPolicy {
   readonly lingerMs: number;
-  readonly channels: readonly ChannelName[];
 }
 
 export interface LookUpDocumentInput {

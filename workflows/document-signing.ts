@@ -16,6 +16,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { Alarm } from './alarm.js';
+import { channelsFor } from './channels-for.js';
 import {
   DIGEST_MEMO,
   FAILURE_TYPES,
@@ -58,20 +59,25 @@ import { progressDigest } from './status-digest.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
 
+/** Without a beat, a question that a dying worker took along is asked again only after minutes. */
+const HEARTBEAT_TIMEOUT = '20s';
+
 const { lookUpDocument } = proxyActivities<Activities>({
   startToCloseTimeout: '2m',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: '2d',
   retry: FOREVER,
 });
 /** A PDF may be large and its line slow; de-archiving alone takes the provider four hours. */
 const { archiveDocument } = proxyActivities<Activities>({
   startToCloseTimeout: '1h',
-  heartbeatTimeout: '20s',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: '2d',
   retry: FOREVER,
 });
 const { announce } = proxyActivities<Activities>({
   startToCloseTimeout: '1m',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: '3d',
   retry: FOREVER,
 });
@@ -284,7 +290,7 @@ class DocumentSigning {
       ...(reason === undefined ? {} : { reason }),
     };
     // Before the first answer no worker has said which channels there are: the log always is.
-    const channels = lookUp?.policy.channels ?? ['log'];
+    const channels = channelsFor(lookUp?.policy ?? { channels: ['log'] }, event);
     this.#state = withAnnouncement(this.#state, announcement, channels);
     this.#payOwed();
   }

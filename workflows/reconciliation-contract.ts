@@ -1,6 +1,6 @@
 /** What two processes agree on about the reconciliation. Reached through contract.ts. */
 import { defineQuery } from '@temporalio/workflow';
-import type { ChannelName, DocumentSnapshot } from './contract.js';
+import type { ChannelPolicy, DocumentSnapshot } from './contract.js';
 import type { DocumentStatus, SignerStatus } from './statuses.js';
 
 /** The Schedule's ID, and the prefix of the Workflow IDs that it makes. */
@@ -97,7 +97,7 @@ export const ADOPTION_MODES = ['adopt', 'report', 'ignore'] as const;
 export type AdoptionMode = (typeof ADOPTION_MODES)[number];
 
 /** The worker's settings; as an activity's result they are in history. */
-export interface ReconciliationPolicy {
+export interface ReconciliationPolicy extends ChannelPolicy {
   /** `auto`: whichever the account answers. */
   readonly listing: 'auto' | ListingKind;
   /** Slugs; none: every group. */
@@ -113,7 +113,6 @@ export interface ReconciliationPolicy {
   readonly graceMs: number;
   /** More than either is announced: a share of the documents, a number of changes. */
   readonly alarm: { readonly share: number; readonly changes: number };
-  readonly channels: readonly ChannelName[];
 }
 
 // ---------------------------------------------------------------- figures
@@ -331,11 +330,10 @@ export interface SetAsideReport {
 }
 
 /** For the watch: when a run last covered everything. */
-export interface LastReconciliationResult {
+export interface LastReconciliationResult extends ChannelPolicy {
   readonly succeededAt?: string;
   /** After how long without one it is announced, in ms. */
   readonly maxAgeMs: number;
-  readonly channels: readonly ChannelName[];
 }
 
 export interface ReconciliationActivities {

@@ -1,4 +1,5 @@
 import { continueAsNew, proxyActivities, sleep } from '@temporalio/workflow';
+import { channelsFor } from './channels-for.js';
 import type { Activities, OperationsAnnouncement } from './contract.js';
 
 const { lastReconciliation, announce } = proxyActivities<Activities>({
@@ -20,12 +21,12 @@ interface WatchState {
 /** Announces, once for each gap, that no reconciliation has covered everything for too long. */
 export async function reconciliationWatch(carried?: WatchState): Promise<void> {
   const state = carried ?? { since: new Date().toISOString() };
-  const { succeededAt = state.since, maxAgeMs, channels } = await lastReconciliation();
+  const { succeededAt = state.since, maxAgeMs, ...policy } = await lastReconciliation();
   const overdueMs = Date.parse(succeededAt) + maxAgeMs - Date.now();
   const isNew = overdueMs <= 0 && state.announced !== succeededAt;
   if (isNew) {
     const announcement = overdue(succeededAt);
-    for (const channel of channels) {
+    for (const channel of channelsFor(policy, announcement.event)) {
       await announce.executeWithOptions({ summary: 'no reconciliation has happened' }, [
         { channel, announcement },
       ]);

@@ -10,6 +10,7 @@ import {
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
+import { channelsFor } from './channels-for.js';
 import { canonicalId, MISSED_KINDS, RUN_MEMO } from './contract.js';
 import type {
   Activities,
@@ -454,7 +455,8 @@ class Reconciliation {
     upsertMemo({ [RUN_MEMO]: memo });
     const { workflowId, firstExecutionRunId: runId } = workflowInfo();
     for (const announcement of announcementsOf(report, { workflowId, runId })) {
-      await Promise.all(policy.channels.map((channel) => tell(channel, announcement)));
+      const channels = channelsFor(policy, announcement.event);
+      await Promise.all(channels.map((channel) => tell(channel, announcement)));
     }
     return report;
   }

@@ -1,13 +1,5 @@
-import {
-  documentStatusNumber,
-  idempotencyKey,
-  signerStatusNumber,
-  type Announcement,
-  type AnnouncementEvent,
-  type DocumentAnnouncement,
-  type OperationsAnnouncement,
-  type OperationsEvent,
-} from '../../workflows/contract.js';
+import { idempotencyKey, type Announcement } from '../../workflows/contract.js';
+import { announcementText, type Fact } from './announcement-text.js';
 
 /** An event as an e-mail, without addresses. */
 export interface EmailMessage {
@@ -15,46 +7,6 @@ export interface EmailMessage {
   readonly text: string;
   readonly html: string;
 }
-
-const HEADLINES: Readonly<Record<AnnouncementEvent | OperationsEvent, string>> = {
-  'document.completed': 'Document completed',
-  'document.rejected': 'Document rejected',
-  'document.removed': 'Document removed',
-  'document.expired': 'Document not signed in time',
-  'document.integrityFailed': 'Signed PDF failed its check',
-  'document.needsAttention': 'Document needs attention',
-  'document.contradicted': 'Document contradicts its outcome',
-  'reconciliation.alarm': 'Callbacks were missed',
-  'reconciliation.failed': 'Reconciliation left something out',
-  'reconciliation.overdue': 'No reconciliation has happened',
-  'subscription.healed': 'Callbacks registered again',
-};
-
-const EXPLANATIONS: Readonly<Record<AnnouncementEvent | OperationsEvent, string>> = {
-  'document.completed':
-    'Everybody signed. The final PDF and its audit log were checked and archived.',
-  'document.rejected': 'A signer refused to sign.',
-  'document.removed': 'The document was removed at the provider before everybody had signed.',
-  'document.expired': 'The deadline passed before everybody had signed.',
-  'document.integrityFailed':
-    'The downloaded PDF is not the one whose hash the provider names. It is kept in quarantine; ' +
-    'send the signal "retry" to the workflow once the cause is known.',
-  'document.needsAttention':
-    'Something failed for good. The workflow waits; send it the signal "retry" once it is mended.',
-  'document.contradicted':
-    'After the outcome was announced, the provider said something else. Nothing was done about it.',
-  'reconciliation.alarm':
-    'The reconciliation found more changes than it may that no callback had told. All of them are ' +
-    'repaired; the channel needs a look.',
-  'reconciliation.failed':
-    'A part of the reconciliation was given up. Its report names what; the next run tries it again.',
-  'reconciliation.overdue':
-    'No reconciliation has covered everything for too long. See whether its Schedule is paused, and ' +
-    'whether a worker polls.',
-  'subscription.healed':
-    'A callback that should be registered at the provider was missing or inactive. It is registered ' +
-    'again; what it did not tell meanwhile, the reconciliation finds.',
-};
 
 /** HTML's five special characters as entities: tags and reasons are other people's words. */
 export function escapeHtml(text: string): string {
@@ -68,52 +20,17 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
-type Facts = readonly (readonly [label: string, value: string])[];
-
-function factsOf(announcement: Announcement): Facts {
-  return 'subject' in announcement ? operationsFacts(announcement) : documentFacts(announcement);
-}
-
-function operationsFacts(announcement: OperationsAnnouncement): Facts {
-  const { subject, occurredAt, reason, figures = {}, examples = [] } = announcement;
-  return [
-    ['About', subject],
-    ['When', occurredAt],
-    ['Reason', reason],
-    ...Object.entries(figures).map(([name, figure]) => [name, String(figure)] as const),
-    ...examples.map(({ documentId, what }) => [`Document ${documentId}`, what] as const),
-  ];
-}
-
-function documentFacts(announcement: DocumentAnnouncement): Facts {
-  const { documentId, status, group, tag, occurredAt, reason, rejection, archive } = announcement;
-  const maybe: readonly (readonly [string, string | undefined])[] = [
-    ['Document', documentId],
-    ['Status', `${status} (${documentStatusNumber(status)})`],
-    ['When', occurredAt],
-    ['Group', group],
-    ['Tag', tag],
-    ['Reason', reason],
-    ['Rejected by signer', rejection?.signerId],
-    ['Reason given', rejection?.reason],
-    ['Archived', archive?.archivedAt],
-    ...(archive?.files ?? []).map(
-      ({ name, bytes, sha256 }) => [name, `${bytes} bytes, SHA-256 ${sha256}`] as const,
-    ),
-    ...announcement.signers.map(
-      (signer) =>
-        [`Signer ${signer.id}`, `${signer.status} (${signerStatusNumber(signer.status)})`] as const,
-    ),
-  ];
-  return maybe.filter((fact): fact is [string, string] => fact[1] !== undefined && fact[1] !== '');
-}
-
-function textOf(explanation: string, facts: Facts, key: string): string {
+function textOf(explanation: string, facts: readonly Fact[], key: string): string {
   const lines = facts.map(([label, value]) => `${label}: ${value}`);
   return [explanation, '', ...lines, '', `Reference: ${key}`, ''].join('\n');
 }
 
-function htmlOf(headline: string, explanation: string, facts: Facts, key: string): string {
+function htmlOf(
+  headline: string,
+  explanation: string,
+  facts: readonly Fact[],
+  key: string,
+): string {
   const rows = facts.map(
     ([label, value]) =>
       `<tr><th align="left">${escapeHtml(label)}</th><td>${escapeHtml(value)}</td></tr>`,
@@ -130,19 +47,11 @@ function htmlOf(headline: string, explanation: string, facts: Facts, key: string
 
 /** The event as subject, plain text and HTML, all saying the same. */
 export function emailMessage(announcement: Announcement): EmailMessage {
-  const { event } = announcement;
-  const headline = HEADLINES[event];
-  const facts = factsOf(announcement);
+  const { headline, explanation, subject, facts } = announcementText(announcement);
   const key = idempotencyKey(announcement);
   return {
-    subject: `${headline}: ${nameOf(announcement)}`,
-    text: textOf(EXPLANATIONS[event], facts, key),
-    html: htmlOf(headline, EXPLANATIONS[event], facts, key),
+    subject: `${headline}: ${subject}`,
+    text: textOf(explanation, facts, key),
+    html: htmlOf(headline, explanation, facts, key),
   };
-}
-
-function nameOf(announcement: Announcement): string {
-  if ('subject' in announcement) return announcement.subject;
-  const { documentId, tag } = announcement;
-  return tag === undefined || tag === '' ? documentId : `${tag} (${documentId})`;
 }

@@ -1,0 +1,111 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { ApplicationFailure } from '@temporalio/common';
+import axios, { type AxiosResponse } from 'axios';
+import { FAILURE_TYPES } from '../../workflows/contract.js';
+import { reasonOf } from '../../provider/error-reason.js';
+import { parseRetryAfter } from '../../provider/retry-after.js';
+
+/** Standard Webhooks recommends to give a receiver 15 to 30 seconds. */
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/** A receiver's answer is read for its reason alone. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Where messages go. */
+export interface HttpPosterOptions {
+  readonly url: string;
+  /** The setting that the URL is from, as failures name it. */
+  readonly setting: string;
+  /** For the whole exchange. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Sends messages to one receiver, through connections that are kept. */
+export interface HttpPoster {
+  /**
+   * Returns where the receiver took the message (2xx). 408, 425, 429 and 5xx are failures to be
+   * retried, `Retry-After` honoured; anything else is `RequestRefused`.
+   */
+  post(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+function temporary(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
+/** Redirects are not followed: the message is for the configured receiver alone. */
+function failureOf(
+  { receiver, setting }: { receiver: string; setting: string },
+  { status, headers, data }: AxiosResponse,
+): ApplicationFailure {
+  const reason = typeof data === 'string' ? reasonOf(data) : '';
+  const redirected = status >= 300 && status < 400 ? ` ${setting} must be the final address.` : '';
+  const message = `${receiver} answered ${status}. ${reason}${redirected}`.trim();
+  if (!temporary(status)) {
+    return ApplicationFailure.create({
+      type: FAILURE_TYPES.requestRefused,
+      message,
+      nonRetryable: true,
+    });
+  }
+  const waitMs = parseRetryAfter((headers as Record<string, unknown>)['retry-after']);
+  return ApplicationFailure.create({
+    type: status === 429 ? FAILURE_TYPES.throttled : FAILURE_TYPES.unavailable,
+    message,
+    ...(waitMs !== undefined && { nextRetryDelay: waitMs }),
+  });
+}
+
+function noAnswer(receiver: string, error: unknown): ApplicationFailure {
+  const { code = 'no answer' } = error as { code?: string };
+  const came = /^(ERR_CANCELED|ETIMEDOUT|ECONNABORTED)$/.test(code)
+    ? 'did not answer in time'
+    : code;
+  const message = `${receiver} could not be told: ${came}.`;
+  return ApplicationFailure.create({ type: FAILURE_TYPES.unavailable, message });
+}
+
+/** The receiver as failures name it: paths and queries often hold a token. */
+function receiverOf(url: string, setting: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') return parsed.origin;
+  throw new Error(`${setting} is not an http(s) URL.`);
+}
+
+/** @throws Error where the URL is not one of HTTP */
+export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
+  const { url, setting, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const receiver = receiverOf(url, setting);
+  const httpAgent = new HttpAgent({ keepAlive: true });
+  const httpsAgent = new HttpsAgent({ keepAlive: true });
+  const client = axios.create({
+    maxRedirects: 0,
+    validateStatus: null,
+    responseType: 'text',
+    maxContentLength: MAX_ANSWER_BYTES,
+    timeout: timeoutMs,
+    httpAgent,
+    httpsAgent,
+  });
+  const fixed = { 'content-type': 'application/json', 'user-agent': 'countersign' };
+
+  return {
+    async post(body, headers, signal) {
+      const due = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const response = await client
+        .post<string>(url, body, { headers: { ...fixed, ...headers }, signal: due })
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          throw noAnswer(receiver, error);
+        });
+      const { status } = response;
+      if (status < 200 || status > 299) throw failureOf({ receiver, setting }, response);
+    },
+    close() {
+      httpAgent.destroy();
+      httpsAgent.destroy();
+    },
+  };
+}
