@@ -65,6 +65,8 @@ export interface Action extends Named {
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** What `--json` prints, in a line; without it the command has no `--json`. */
   readonly json?: string;
+  /** It takes what is open apart when it is aborted, however long that lasts. */
+  readonly endsInOrder?: true;
   /**
    * Heavy modules are imported in here, not at the top of the file: the help has to be quick.
    * @returns one of EXIT_CODES

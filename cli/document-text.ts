@@ -39,7 +39,7 @@ export const LIST_COLUMNS: readonly Column<ListedDocument>[] = [
     colour: ({ outcome, workflow }) => statusColour(outcome ?? workflow),
   },
   { title: 'group', text: ({ group }) => group },
-  { title: 'tracked', text: ({ trackedAt }) => shownTime(trackedAt) },
+  { title: 'tracked (UTC)', text: ({ trackedAt }) => shownTime(trackedAt) },
   { title: 'attention', text: ({ attention }) => attention, colour: () => 'yellow' },
   { title: 'tag', text: ({ tag }) => tag },
 ];
@@ -53,13 +53,13 @@ const SIGNER_COLUMNS: readonly Column<ProgressView['signers'][number]>[] = [
     text: ({ status, number }) => `${status} (${number})`,
     colour: ({ status }) => statusColour(status),
   },
-  { title: 'since', text: ({ at }) => shownTime(at) },
+  { title: 'since (UTC)', text: ({ at }) => shownTime(at) },
   { title: 'known by', text: ({ sources }) => sources.join(', ') },
   { title: 'reason', text: ({ rejectionReason }) => rejectionReason },
 ];
 
 const TIMELINE_COLUMNS: readonly Column<Timeline>[] = [
-  { title: 'at', text: ({ at }) => shownTime(at) },
+  { title: 'at (UTC)', text: ({ at }) => shownTime(at) },
   { title: 'who', text: ({ subject, id }) => (subject === 'document' ? subject : id) },
   {
     title: 'status',

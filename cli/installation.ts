@@ -4,6 +4,7 @@ import { Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { readSandboxSettings } from '../sandbox/configuration.js';
 import { readDevelopmentPorts } from './development-ports.js';
+import type { Terminal } from './terminal.js';
 
 /** What a command may want to reach. */
 export interface Installation extends ClientConfiguration {
@@ -39,6 +40,16 @@ export async function readInstallation(environment: Environment): Promise<Instal
     namespace,
     sandboxUrl,
   };
+}
+
+/** Whoever reaches the sandbox without having named it is told so. */
+export function noteStandIn(
+  { sandboxUrl }: Pick<Installation, 'sandboxUrl'>,
+  { note }: Pick<Terminal, 'note'>,
+): void {
+  if (sandboxUrl !== undefined) {
+    note(`LEGALESIGN_API_KEY is not set: this is the sandbox at ${sandboxUrl}`);
+  }
 }
 
 /** Where the sandbox of `countersign up` or `npm run sandbox` listens. */

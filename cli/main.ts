@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Environment } from '../configuration/settings.js';
 import { EXIT_CODES } from './command.js';
 import { COMMANDS } from './commands/all-commands.js';
-import { shownFailure, UsageError } from './failures.js';
+import { shownFailure } from './failures.js';
 import { commandHelp, overview } from './help.js';
 import { readInvocation } from './invocation.js';
 import type { Invocation } from './invocation.js';
@@ -29,11 +29,29 @@ export async function main(words: readonly string[], around: Surroundings): Prom
     return await carryOut(readInvocation(words, COMMANDS), told);
   } catch (error) {
     const { terminal, signal } = told;
-    if (signal.aborted && !(error instanceof UsageError)) return EXIT_CODES.interrupted;
+    if (isInterruption(error, signal)) return EXIT_CODES.interrupted;
     const failure = shownFailure(error);
     for (const line of failure.lines) terminal.note(line);
     return failure.exitCode;
   }
+}
+
+function isInterruption(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}
+
+/** So long a command may take to close what it opened. */
+const GRACE_MS = 1000;
+
+/** What does not listen to the signal is left behind, and ends with the process. */
+function orInterrupted(running: Promise<number>, signal: AbortSignal): Promise<number> {
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => setTimeout(reject, GRACE_MS, signal.reason), {
+      once: true,
+    });
+  });
+  return Promise.race([running, interrupted]);
 }
 
 /** Also for what is said of a call that cannot be understood. */
@@ -54,7 +72,10 @@ async function carryOut(invocation: Invocation, around: Surroundings): Promise<n
     }
     case 'run': {
       const { action, values, positionals } = invocation;
-      return action.run({ ...around, values, positionals, json: values.flag('json') });
+      const call = { ...around, values, positionals, json: values.flag('json') };
+      return action.endsInOrder === true
+        ? action.run(call)
+        : orInterrupted(action.run(call), around.signal);
     }
   }
 }

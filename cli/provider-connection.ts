@@ -1,6 +1,6 @@
 import type { ProviderClient } from '../provider/provider-client.js';
 import type { CommandCall } from './command.js';
-import { readInstallation } from './installation.js';
+import { noteStandIn, readInstallation } from './installation.js';
 
 /** Reaches the provider as the call's environment says, or the sandbox in its place. */
 export async function withProvider<Answer>(
@@ -8,12 +8,10 @@ export async function withProvider<Answer>(
   use: (provider: ProviderClient) => Promise<Answer>,
 ): Promise<Answer> {
   const { createProviderClient } = await import('../provider/provider-client.js');
-  const { provider: options, sandboxUrl } = await readInstallation(environment);
-  if (sandboxUrl !== undefined) {
-    terminal.note(`LEGALESIGN_API_KEY is not set: this is the sandbox at ${sandboxUrl}`);
-  }
-  if (!options) throw new Error('LEGALESIGN_API_KEY is not set');
-  const provider = createProviderClient(options);
+  const installation = await readInstallation(environment);
+  noteStandIn(installation, terminal);
+  if (!installation.provider) throw new Error('LEGALESIGN_API_KEY is not set: user:key, or ak_…');
+  const provider = createProviderClient(installation.provider);
   try {
     return await use(provider);
   } finally {

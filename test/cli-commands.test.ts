@@ -204,6 +204,17 @@ test('a reconciliation prints its report, and again with --report', async () => 
   assert.match(out.join('\n'), /^missed by callbacks .*%\)$/m);
 });
 
+test('Ctrl-C ends a reconciliation that nobody carries out, with 130', async () => {
+  await stage.stopWorker();
+  const stopping = new AbortController();
+  const reconciling = cli(['reconcile', '--group', 'nobody'], { signal: stopping.signal });
+  const running = "WorkflowType = 'reconciliation' AND ExecutionStatus = 'Running'";
+  await until(async () => (await stage.client.workflow.count(running)).count > 0);
+  stopping.abort(new Error('ended by SIGINT'));
+  assert.deepEqual(await reconciling, { code: 130, out: [], notes: [] });
+  await stage.startWorker();
+});
+
 test('the process itself: JSON alone on stdout, and Ctrl-C ends a wait with 130', async () => {
   const { documentId } = await created();
   const child = spawn(process.execPath, [LAUNCHER, 'watch', documentId, '--json'], {

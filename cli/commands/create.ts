@@ -5,6 +5,7 @@ import type { Action, CommandCall } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
 import { documentRequest } from '../document-request.js';
 import { UsageError } from '../failures.js';
+import { noteStandIn } from '../installation.js';
 import { workflowLink } from '../workflow-link.js';
 
 /** A document, sent for signing and tracked. */
@@ -50,10 +51,9 @@ async function send(
   terms: TrackingTerms,
 ): Promise<number> {
   const { terminal, json } = call;
-  return withCountersign(call, async (countersign, { temporalUiUrl, namespace, sandboxUrl }) => {
-    if (sandboxUrl !== undefined) {
-      terminal.note(`LEGALESIGN_API_KEY is not set: it goes to the sandbox at ${sandboxUrl}`);
-    }
+  return withCountersign(call, async (countersign, installation) => {
+    noteStandIn(installation, terminal);
+    const { temporalUiUrl, namespace } = installation;
     const { documentId } = await countersign.createDocument(request, terms);
     const workflowUrl = workflowLink(temporalUiUrl, namespace)?.(documentId);
     if (json) terminal.print(JSON.stringify({ documentId, workflowUrl }));

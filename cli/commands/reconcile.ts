@@ -20,7 +20,7 @@ export const reconcile: Action = {
     since: { type: 'string', value: '<time>', help: 'what changed since then, or since e.g. 7d' },
     report: { type: 'boolean', help: "no run, but the last one's report" },
   },
-  json: 'the report: one object (see ReconciliationReport)',
+  json: 'the report: {"startedAt", "finishedAt", "isComplete", "documents", "missedChanges", "counts", "failedParts", …}',
   example: 'countersign reconcile --since 2030-01-31T00:00:00Z',
   run: (call) => withCountersign(call, (countersign) => run(call, countersign)),
 };

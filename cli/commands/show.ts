@@ -10,7 +10,7 @@ export const show: Action = {
   summary: 'shows one document: signers, timeline, archive, announcements, what it waits for',
   usage: '<document>',
   options: {},
-  json: 'a ProgressView (see docs/library.md) with "workflowUrl"?',
+  json: '{"documentId", "revision", "status", "number", "group"?, "tag"?, "deadline"?, "signers", "timeline", "outcome"?, "attention"?, "announcements"?, "workflowUrl"?}',
   example: 'countersign show 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10',
   run: (call) =>
     withCountersign(call, async (countersign, { temporalUiUrl, namespace }) => {

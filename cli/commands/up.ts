@@ -10,5 +10,6 @@ export const up: Action = {
   usage: '',
   options: {},
   example: 'countersign up',
+  endsInOrder: true,
   run: async (call) => (await import('../up.js')).startUp(call),
 };

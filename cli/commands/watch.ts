@@ -28,7 +28,7 @@ export const watch: Action = {
     'status, outcome and attention, a second or two behind.',
   usage: '[document]',
   options: FILTER_OPTIONS,
-  json: 'JSON lines: of one document a ProgressView per change, of all an entry as in `list` per change',
+  json: 'JSON lines, one per change: of one document as `show`, of all as the entries of `list`',
   example: 'countersign watch --group sales',
   run: async (call) => {
     const [documentId] = call.positionals;
@@ -107,7 +107,9 @@ async function watchAll(
     }
     if (isFirst) terminal.note('watching; Ctrl-C ends it');
     isFirst = false;
-    await delay(POLL_MS, undefined, { signal });
+    // With very many documents a listing takes long: it must not be all that Temporal does.
+    const pauseMs = Math.max(POLL_MS, (Date.now() - sinceMs) * 4);
+    await delay(pauseMs, undefined, { signal });
   }
 }
 
