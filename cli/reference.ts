@@ -1,4 +1,4 @@
-/** The list of commands in docs/cli.md, out of their definitions; written by `npm run cli-reference`. */
+/** The list of commands in docs/cli.md, out of their definitions: `npm run cli-reference`. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type { Action, Command } from './command.js';
