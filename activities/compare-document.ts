@@ -41,15 +41,36 @@ export async function compareDocument(
   known: KnownDocument,
   terms: ComparisonNow,
 ): Promise<Compared> {
+  const compared = comparedAtOnce(snapshot, known, terms);
+  if (compared) return compared;
+  if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, terms);
+  if (known.kind === 'closed') {
+    const earlier = await findEarlierRepair(comparison, snapshot, terms);
+    return { ...(earlier ?? contradiction(snapshot, known.outcome)), mark: ROW_MARKS.closed };
+  }
+  if (known.isInStep) {
+    const earlier = await findEarlierRepair(comparison, snapshot, terms);
+    return { ...(earlier ?? NO_FINDING), mark: ROW_MARKS.open };
+  }
+  return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
+}
+
+/** What follows from what is known already; undefined where somebody has to be asked or told. */
+export function comparedAtOnce(
+  snapshot: DocumentSnapshot,
+  known: KnownDocument,
+  terms: ComparisonNow,
+): Compared | undefined {
   if (isOutside(snapshot, terms)) return { ...NO_FINDING, mark: ROW_MARKS.outside };
   switch (known.kind) {
     case 'open':
-      if (known.isInStep) return { ...NO_FINDING, mark: ROW_MARKS.open };
-      return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
+      if (!known.isInStep || known.mayBeRepaired) return undefined;
+      return { ...NO_FINDING, mark: ROW_MARKS.open };
     case 'closed':
+      if (known.mayBeRepaired) return undefined;
       return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
     case 'unknown':
-      return ofUnknown(comparison, snapshot, terms);
+      return unlessAdopted(snapshot, terms);
   }
 }
 
@@ -74,6 +95,16 @@ async function repair(
   if (missed.length === 0) return findingOf('falseAlarms', documentId);
   await tell(comparison, snapshot, { key, missed });
   return findRepair(comparison, snapshot, terms);
+}
+
+/** What an earlier attempt at the same page told it, before its worker died. */
+async function findEarlierRepair(
+  { client }: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Finding | undefined> {
+  const { repaired } = await askDocument(client, snapshot.documentId, { key: terms.key });
+  return repaired && repairFinding(snapshot, repaired, terms, terms.nowMs);
 }
 
 /** Counts what the workflow holds for ours: another page may have told it the same meanwhile. */
@@ -127,24 +158,28 @@ function contradiction(snapshot: DocumentSnapshot, outcome: string | undefined):
   return findingOf('contradicted', documentId, what);
 }
 
-async function ofUnknown(
-  comparison: Comparison,
-  snapshot: DocumentSnapshot,
-  terms: ComparisonNow,
-): Promise<Compared> {
-  const { adoption } = terms;
-  const { group = '', documentId, status } = snapshot;
+function unlessAdopted(
+  { group = '', documentId, status }: DocumentSnapshot,
+  { adoption }: ComparisonTerms,
+): Compared | undefined {
   const mode = Object.hasOwn(adoption.byGroup, group)
     ? adoption.byGroup[group]
     : adoption.otherwise;
   if (mode === 'ignore') return { ...NO_FINDING, mark: ROW_MARKS.unknownIgnored };
-  if (mode === 'report') {
-    const example = { documentId, what: `has no workflow; ${status} at the provider` };
-    return { ...NO_FINDING, example, mark: ROW_MARKS.unknownReported };
-  }
+  if (mode !== 'report') return undefined;
+  const example = { documentId, what: `has no workflow; ${status} at the provider` };
+  return { ...NO_FINDING, example, mark: ROW_MARKS.unknownReported };
+}
+
+async function adoptUnlessKnown(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  terms: ComparisonNow,
+): Promise<Compared> {
   // Visibility lags, and an earlier attempt may have started it a moment ago.
   const known = await describeDocument(comparison.client, snapshot);
-  if (known.kind === 'closed') return { ...contradiction(snapshot, known.outcome), mark: 'c' };
+  if (known.kind === 'closed')
+    return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
   if (known.kind === 'open') {
     return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
   }

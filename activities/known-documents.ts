@@ -9,10 +9,14 @@ import type { DocumentSnapshot } from '../workflows/contract.js';
 import { snapshotDigest } from '../workflows/status-digest.js';
 
 /** What Temporal knows of a document. */
-export type KnownDocument =
+export type KnownDocument = (
   | { readonly kind: 'open'; readonly isInStep: boolean }
   | { readonly kind: 'closed'; readonly isInStep: boolean; readonly outcome: string | undefined }
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'unknown' }
+) & {
+  /** An earlier attempt at the same page may have told it what it knows. */
+  readonly mayBeRepaired?: boolean;
+};
 
 /** With IDs of 45 characters a query has 25 kB. */
 const DOCUMENTS_PER_QUERY = 500;
@@ -25,27 +29,38 @@ const ALIVE = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionS
 /**
  * Looks documents up in Temporal's visibility, many at a time. Where all of a query's documents are
  * open and in step, one count of their digests says so; only otherwise are they listed.
+ * @param repairsSinceMs when an earlier attempt may have begun to repair: what it may have told is
+ *   in step by now, and is marked to be asked for that repair
  */
 export async function knownDocuments(
   client: Client,
   snapshots: readonly DocumentSnapshot[],
+  repairsSinceMs?: number,
 ): Promise<ReadonlyMap<string, KnownDocument>> {
   const known = new Map<string, KnownDocument>();
   const digests = new Map(snapshots.map((shown) => [shown.documentId, snapshotDigest(shown)]));
   const all = [...digests];
   for (let start = 0; start < all.length; start += DOCUMENTS_PER_QUERY) {
     const part = all.slice(start, start + DOCUMENTS_PER_QUERY);
-    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () => look(client, part, known));
+    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
+      look(client, part, { known, repairsSinceMs }),
+    );
   }
   return known;
+}
+
+interface Looking {
+  readonly known: Map<string, KnownDocument>;
+  readonly repairsSinceMs: number | undefined;
 }
 
 async function look(
   client: Client,
   digests: readonly (readonly [documentId: string, digest: string])[],
-  known: Map<string, KnownDocument>,
+  { known, repairsSinceMs }: Looking,
 ): Promise<void> {
-  if ((await openInStep(client, digests)) === digests.length) {
+  const isFirst = repairsSinceMs === undefined;
+  if (isFirst && (await openInStep(client, digests)) === digests.length) {
     for (const [id] of digests) known.set(id, { kind: 'open', isInStep: true });
     return;
   }
@@ -54,8 +69,19 @@ async function look(
   const query = `${ALIVE} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
   for await (const execution of client.workflow.list({ query, pageSize: DOCUMENTS_PER_QUERY })) {
     const document = wanted.get(execution.workflowId);
-    if (document) known.set(document.id, asKnown(execution, document.digest));
+    if (!document) continue;
+    const mayBeRepaired = !isFirst && mayHaveChanged(execution, repairsSinceMs);
+    known.set(document.id, { ...asKnown(execution, document.digest), mayBeRepaired });
   }
+}
+
+/** Its first change takes the digest out of the search attributes. */
+function mayHaveChanged(
+  { startTime, typedSearchAttributes }: WorkflowExecutionInfo,
+  sinceMs: number,
+): boolean {
+  const isUnchanged = typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentDigest) !== undefined;
+  return !isUnchanged || startTime.getTime() >= sinceMs;
 }
 
 /** A document has one run at the most that is running: what is counted here are documents. */

@@ -83,7 +83,10 @@ export function sumOfFindings(findings: readonly Finding[]): {
   readonly examples: readonly ReconciliationExample[];
 } {
   return {
-    counts: findings.reduce((sum, { counts }) => addCounts(sum, counts), NO_COUNTS),
+    counts: findings.reduce(
+      (sum, { counts }) => (counts === NO_COUNTS ? sum : addCounts(sum, counts)),
+      NO_COUNTS,
+    ),
     examples: findings.flatMap(({ example }) => example ?? []).slice(0, EXAMPLES_KEPT),
   };
 }

@@ -53,6 +53,8 @@ async function ask(
   if (!snapshot) {
     return { ...(await tellOfAbsence(dependencies.client, documentId)), mark: ROW_MARKS.over };
   }
-  const known = await describeDocument(dependencies.client, snapshot);
-  return compareDocument(dependencies, snapshot, known, { ...terms, nowMs: Date.now() });
+  const mayBeRepaired = Context.current().info.attempt > 1;
+  const known = { ...(await describeDocument(dependencies.client, snapshot)), mayBeRepaired };
+  const nowMs = Date.now() + (terms.clockSkewMs ?? 0);
+  return compareDocument(dependencies, snapshot, known, { ...terms, nowMs });
 }

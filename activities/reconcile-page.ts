@@ -12,10 +12,15 @@ import type {
   ReconcilePageResult,
 } from '../workflows/contract.js';
 import { fingerprintOf, formatFingerprints } from '../workflows/listed-documents.js';
-import { compareDocument, type Compared, type Comparison } from './compare-document.js';
+import {
+  comparedAtOnce,
+  compareDocument,
+  type Compared,
+  type Comparison,
+} from './compare-document.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
-import { knownDocuments } from './known-documents.js';
+import { knownDocuments, type KnownDocument } from './known-documents.js';
 import { findingOf, sumOfFindings } from './missed-figures.js';
 import { SIGNALS_AT_ONCE } from './signal-document.js';
 
@@ -23,6 +28,9 @@ import { SIGNALS_AT_ONCE } from './signal-document.js';
 export interface ReconcilePageDependencies extends Comparison {
   readonly provider: Pick<ProviderClient, 'listDocuments'>;
 }
+
+/** Pages that one worker asks the provider for at a time; it has others to serve as well. */
+const LISTINGS_AT_ONCE = 2;
 
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
@@ -35,17 +43,21 @@ const WHOLE_PAGE_ATTEMPTS = 3;
 export function createReconcilePage(
   dependencies: ReconcilePageDependencies,
 ): Activities['reconcilePage'] {
+  const listings = new PQueue({ concurrency: LISTINGS_AT_ONCE });
+  const read: ReadPage = (input) => listings.add(() => readPage(dependencies.provider, input));
   return (input) =>
-    withFailures(() => withHeartbeat((note) => reconcile(dependencies, input, note)));
+    withFailures(() => withHeartbeat((note) => reconcile({ ...dependencies, read }, input, note)));
 }
 
+type ReadPage = (input: ReconcilePageInput) => ReturnType<typeof readPage>;
+
 async function reconcile(
-  dependencies: ReconcilePageDependencies,
+  dependencies: ReconcilePageDependencies & { readonly read: ReadPage },
   input: ReconcilePageInput,
   note: (details: unknown) => void,
 ): Promise<ReconcilePageResult> {
   note({ phase: 'listing' });
-  const page = await readPage(dependencies.provider, input);
+  const page = await dependencies.read(input);
   if (typeof page === 'string') return refusedPage(page);
   const { documents, unreadable, hasNext, total, providerTime } = page;
   note({ phase: 'visibility', documents: documents.length });
@@ -115,19 +127,26 @@ async function compareAll(
   documents: readonly DocumentSnapshot[],
   { terms, onProgress }: Comparing,
 ): Promise<Compared[]> {
-  const known = await knownDocuments(dependencies.client, documents);
+  const { attempt, scheduledTimestampMs } = Context.current().info;
+  const repairsSinceMs = attempt > 1 ? scheduledTimestampMs : undefined;
+  const known = await knownDocuments(dependencies.client, documents, repairsSinceMs);
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   let count = 0;
-  const compare = async (snapshot: DocumentSnapshot): Promise<Compared> => {
+  const compare = async (snapshot: DocumentSnapshot, now: KnownDocument): Promise<Compared> => {
     Context.current().cancellationSignal.throwIfAborted();
-    const knownNow = known.get(snapshot.documentId) ?? { kind: 'unknown' };
     const compared = await orLeftOut(snapshot.documentId, () =>
-      compareDocument(dependencies, snapshot, knownNow, terms),
+      compareDocument(dependencies, snapshot, now, terms),
     );
     onProgress((count += 1));
     return compared;
   };
-  return queue.addAll(documents.map((snapshot) => () => compare(snapshot)));
+  return Promise.all(
+    documents.map(async (snapshot) => {
+      const now = known.get(snapshot.documentId) ?? { kind: 'unknown' };
+      // Most documents need no call at all, and so no turn in the queue.
+      return comparedAtOnce(snapshot, now, terms) ?? queue.add(() => compare(snapshot, now));
+    }),
+  );
 }
 
 /** One document's trouble is the page's for a few attempts, then its own. */

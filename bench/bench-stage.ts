@@ -124,8 +124,8 @@ async function openParts(
   return { client, countersign, sandbox, receiver, archiveFolder, bareTaskQueue, signal };
 }
 
-/** With a file, as `npm start` has it: every commit on the disk. */
-async function openServer(
+/** A Temporal server with a file, as `npm start` has it: every commit on the disk. */
+export async function openServer(
   folder: string,
   around: Surroundings,
   closers: (() => unknown)[],

@@ -1,8 +1,8 @@
 import { FAILURE_KINDS } from './failure-tally.js';
 import type { Acknowledgement, Actions, LifecycleResult, Throughput } from './report.js';
 import type { Spread } from './statistics.js';
-
-type Row = readonly (string | number)[];
+import { table } from './text-table.js';
+import type { Row } from './text-table.js';
 
 /** The report of `lifecycle` for people: a few tables. */
 export function lifecycleText(result: LifecycleResult): string {
@@ -62,24 +62,4 @@ function actionLines({ table: rows, perDocument, target, definition }: Actions):
     ]),
     definition,
   ].join('\n');
-}
-
-/** Columns of equal width; numbers, which follow the text, to the right. */
-function table(rows: readonly Row[]): string[] {
-  const texts = rows.map((row) => row.map(String));
-  const widths = (texts[0] ?? []).map((_, column) =>
-    Math.max(...texts.map((row) => (row[column] ?? '').length)),
-  );
-  const isNumeric = widths.map((_, column) =>
-    texts.slice(1).every((row) => /^[\d.]*$/.test(row[column] ?? '')),
-  );
-  return texts.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return isNumeric[column] ? cell.padStart(width) : cell.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -4,8 +4,15 @@ import type { Invocation } from './arguments.js';
 import type { Benchmark } from './benchmark.js';
 import { chaos } from './chaos/chaos.js';
 import { lifecycle } from './lifecycle.js';
+import { reconcileLosses } from './reconcile-losses.js';
+import { reconcile } from './reconcile.js';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { chaos, lifecycle };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  chaos,
+  lifecycle,
+  reconcile,
+  'reconcile-losses': reconcileLosses,
+};
 
 async function main(words: readonly string[]): Promise<number> {
   const invocation = readArguments(words, BENCHMARKS);

@@ -40,6 +40,8 @@ const faultsSchema = z.strictObject({
   listings: z.enum(['both', 'cache', 'groups']).default('both'),
   /** Offsets whose page of documents is always answered 500. */
   failPages: z.array(z.number().int().min(0)).max(1000).default([]),
+  /** Pages of documents wait so many milliseconds. */
+  slowListingMs: delay.default(0),
   /** After each page of documents so many that stand before its end, tag `churn`, are removed. */
   churnArchive: count.default(0),
   /** After each page of documents so many new ones come to the front. */

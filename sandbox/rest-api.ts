@@ -1,6 +1,7 @@
 /** The provider's REST interface, as far as this project meets it. */
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { rememberTold } from './callback-telling.js';
 import { hasSigned, isUnsent } from './signing-rules.js';
@@ -61,8 +62,10 @@ function addDocuments(router: Router, core: SandboxCore): void {
     context.body = wanted ? signerLinks(document, ownOrigin(context)) : null;
     context.status = 201;
   });
-  router.get('/document/', (context) => {
+  router.get('/document/', async (context) => {
     const query = accepted(documentQuerySchema, context.query);
+    const { slowListingMs } = core.faults.current;
+    if (slowListingMs > 0) await delay(slowListingMs, undefined, { ref: false });
     refuseListing(core, query);
     const found = core.listed(listingKey(query), wantedBy(query));
     const withSigners = query.nosigners !== '1';

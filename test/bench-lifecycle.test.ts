@@ -1,30 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { LifecycleResult } from '../bench/report.js';
-
-const MAIN = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function bench(...words: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [[code], stdout, stderr] = await Promise.all([
-    once(child, 'close') as Promise<[number]>,
-    text(child.stdout),
-    text(child.stderr),
-  ]);
-  return { code, stdout, stderr };
-}
+import { bench } from './support/bench.js';
 
 test('five documents go through without a failure and are reported as JSON alone', async () => {
   const { code, stdout, stderr } = await bench(
@@ -57,5 +34,8 @@ test('an unknown flag is told in a line, and nothing runs', async () => {
 test('an unknown benchmark is told with those that there are', async () => {
   const { code, stderr } = await bench('livecycle');
   assert.equal(code, 2);
-  assert.match(stderr, /^bench: there is no benchmark livecycle \(lifecycle\)\n$/);
+  assert.match(
+    stderr,
+    /^bench: there is no benchmark livecycle \(chaos, lifecycle, reconcile, reconcile-losses\)\n$/,
+  );
 });

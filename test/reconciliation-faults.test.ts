@@ -1,52 +1,13 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import {
-  documentWorkflowId,
-  RECONCILIATION_SCHEDULE_ID,
-  WORKFLOW_TYPES,
-  type ReconciliationInput,
-  type ReconciliationReport,
-} from '../workflows/contract.js';
 import { ensureSchedule } from '../worker/schedule.js';
-import { openStage, type Stage, type StageOptions } from './support/stage.js';
-
-/** The sandbox's callbacks reach nobody: all there is, a reconciliation has to find. */
-async function withStage(
-  options: StageOptions,
-  use: (stage: Stage) => Promise<void>,
-): Promise<void> {
-  const stage = await openStage({ subscribes: false, ...options });
-  try {
-    await use(stage);
-  } finally {
-    await stage.close();
-  }
-}
+import { RECONCILIATION_SCHEDULE_ID } from '../workflows/contract.js';
+import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
 
 const SMALL_PAGES = { RECONCILE_PAGE_SIZE: '20', RECONCILE_PATIENCE: '5s' };
 
-async function reconcile(
-  { client, taskQueue }: Stage,
-  input: ReconciliationInput = {},
-): Promise<ReconciliationReport> {
-  const workflowId = `reconciliation-${randomUUID()}`;
-  return (await client.workflow.execute(WORKFLOW_TYPES.reconciliation, {
-    ...{ workflowId, taskQueue, args: [input] },
-  })) as ReconciliationReport;
-}
-
-async function isTracked({ client }: Stage, documentId: string): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(documentWorkflowId(documentId)).describe();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 test('a page that fails for ever is left out and told of; the rest goes on', async () => {
-  await withStage({ environment: SMALL_PAGES }, async (stage) => {
+  await withSilentStage({ environment: SMALL_PAGES }, async (stage) => {
     stage.sandbox.createDocuments(70, { signers: 1 });
     stage.sandbox.changeFaults({ failPages: [16] });
     const report = await reconcile(stage);
@@ -62,7 +23,7 @@ test('a page that fails for ever is left out and told of; the rest goes on', asy
 });
 
 test('a listing that changes while it is read loses no document', async () => {
-  await withStage({ environment: SMALL_PAGES }, async (stage) => {
+  await withSilentStage({ environment: SMALL_PAGES }, async (stage) => {
     const stay = stage.sandbox.createDocuments(60, { signers: 1, tag: 'stay' });
     stage.sandbox.createDocuments(120, { signers: 1, tag: 'churn' });
     // More rows go away with every page than neighbouring pages share.
@@ -75,7 +36,7 @@ test('a listing that changes while it is read loses no document', async () => {
 });
 
 test('429 and 500 in the middle of a listing only cost time', async () => {
-  await withStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+  await withSilentStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
     stage.sandbox.createDocuments(60, { signers: 1 });
     stage.sandbox.changeFaults({ failApi: 0.3 });
     const report = await reconcile(stage);
@@ -85,7 +46,7 @@ test('429 and 500 in the middle of a listing only cost time', async () => {
 });
 
 test('where only the newer listing is answered, it is read group by group', async () => {
-  await withStage({ environment: { RECONCILE_GROUPS: 'sandbox' } }, async (stage) => {
+  await withSilentStage({ environment: { RECONCILE_GROUPS: 'sandbox' } }, async (stage) => {
     const [created] = stage.sandbox.createDocuments(3, { signers: 1 });
     stage.sandbox.changeFaults({ listings: 'groups' });
     const report = await reconcile(stage);
@@ -97,7 +58,7 @@ test('where only the newer listing is answered, it is read group by group', asyn
 
 test('documents without a workflow are ignored or reported, as it is set', async () => {
   for (const mode of ['ignore', 'report'] as const) {
-    await withStage({ environment: { RECONCILE_ADOPT: mode } }, async (stage) => {
+    await withSilentStage({ environment: { RECONCILE_ADOPT: mode } }, async (stage) => {
       const [created] = stage.sandbox.createDocuments(3, { signers: 1 });
       const report = await reconcile(stage);
       assert.equal(report.counts.adopted, 0);
@@ -108,7 +69,7 @@ test('documents without a workflow are ignored or reported, as it is set', async
 });
 
 test('a worker stopped in the middle: another one goes on, and the figures are the same', async () => {
-  await withStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+  await withSilentStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
     stage.sandbox.createDocuments(200, { signers: 1 });
     const losses = stage.sandbox.losses({ limit: 0 });
     const running = reconcile(stage);
@@ -123,7 +84,7 @@ test('a worker stopped in the middle: another one goes on, and the figures are t
 test('callbacks that are missing or inactive at the provider are registered again', async () => {
   const url = 'http://127.0.0.1:9/callbacks/legalesign';
   const environment = { WEBHOOK_PUBLIC_URL: 'http://127.0.0.1:9' };
-  await withStage({ environment }, async (stage) => {
+  await withSilentStage({ environment }, async (stage) => {
     stage.sandbox.subscribe({ url, notify: 'all' });
     stage.sandbox.subscribe({ url, notify: 'realtime' });
     stage.sandbox.subscribe({ url: 'http://127.0.0.1:9/other', notify: 'all' });
@@ -137,7 +98,7 @@ test('callbacks that are missing or inactive at the provider are registered agai
 });
 
 test('the Schedule is created once, updated when a setting changes, and stays paused', async () => {
-  await withStage({}, async ({ client, taskQueue }) => {
+  await withSilentStage({}, async ({ client, taskQueue }) => {
     const settings = { cron: '0 2 * * *', timeZone: 'UTC', jitterMs: 1000, catchUpMs: 60_000 };
     assert.match((await ensureSchedule(client, taskQueue, settings)) ?? '', /created/);
     assert.equal(await ensureSchedule(client, taskQueue, settings), undefined);

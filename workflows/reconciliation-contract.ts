@@ -242,6 +242,8 @@ export interface ComparisonTerms {
   readonly since?: string;
   /** Documents without a workflow that ended before this are no news. */
   readonly newsSince?: string;
+  /** How far the provider's clock is ahead of ours, in ms, where a listing told it. */
+  readonly clockSkewMs?: number;
 }
 
 export interface ReconcilePageInput extends ComparisonTerms {

@@ -50,7 +50,13 @@ const { prepareReconciliation, findUnlisted } = proxyActivities<Activities>({
   heartbeatTimeout: '1m',
   retry: RETRY,
 });
-const { reconcilePage, reconcileDocuments } = proxyActivities<Activities>({
+/** A worker that dies with a page in its hands holds up the others no longer than that. */
+const { reconcilePage } = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '20s',
+  retry: RETRY,
+});
+const { reconcileDocuments } = proxyActivities<Activities>({
   startToCloseTimeout: '1h',
   heartbeatTimeout: '1m',
   retry: RETRY,
@@ -68,8 +74,11 @@ const { announce } = proxyActivities<Activities>({
   retry: RETRY,
 });
 
-/** Two: while one page is compared, the provider makes the next. */
-const PAGES_AT_ONCE = 2;
+/**
+ * Enough that the provider always has one to make: while it does, one is compared and two are on
+ * their way through the server. How many it makes at once is the activity's to bound.
+ */
+const PAGES_AT_ONCE = 4;
 
 /** Pages in one history: some 1,500 events and 2 MB. */
 const PAGES_PER_RUN = 200;
@@ -105,9 +114,14 @@ function begin(input: ReconciliationInput): ReconciliationState {
   const scope = {
     ...(id === undefined ? {} : { documentId: id }),
     ...(group === undefined ? {} : { group }),
-    ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+    ...(sinceMs === undefined ? {} : { since: wholeSecond(sinceMs) }),
   };
   return initialReconciliation(scope, workflowInfo().startTime.toISOString());
+}
+
+/** The provider's times have no fractions: the second that it falls into belongs to it. */
+function wholeSecond(ms: number): string {
+  return new Date(Math.floor(ms / 1000) * 1000).toISOString();
 }
 
 function invalid(what: string): ApplicationFailure {
@@ -184,6 +198,7 @@ class Reconciliation {
 
   #terms(prepared: PrepareReconciliationResult, part: string): ComparisonTerms {
     const { policy, setAside, previousStartedAt } = prepared;
+    const { clockSkewMs } = this.#state;
     const { since } = this.#state.scope;
     return {
       key: `${this.#seed}/${part}`,
@@ -193,6 +208,7 @@ class Reconciliation {
       failedSubjects: setAside.subjects,
       ...(since === undefined ? {} : { since }),
       ...(previousStartedAt === undefined ? {} : { newsSince: previousStartedAt }),
+      ...(clockSkewMs === undefined ? {} : { clockSkewMs }),
     };
   }
 

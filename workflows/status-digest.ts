@@ -1,5 +1,5 @@
 /** Short marks by which two sides see whether they know the same, without telling what. Pure. */
-import { documentReading, INITIAL_PROGRESS, applySnapshot, signerReading } from './progress.js';
+import { documentReading, signerReading } from './progress.js';
 import type { SigningProgress } from './progress.js';
 import { documentStatusNumber, signerStatusNumber } from './statuses.js';
 import type { DocumentSnapshot } from './contract.js';
@@ -40,14 +40,28 @@ export function formatHash(halves: readonly [number, number]): string {
 /** The statuses of a document and its signers as 16 hexadecimal digits, other for each document. */
 export function progressDigest(documentId: string, progress: SigningProgress): string {
   const document = documentStatusNumber(documentReading(progress)?.status ?? 'created');
-  const signers = Object.entries(progress.signers)
-    .map(([id, signer]) => `${id}=${signerStatusNumber(signerReading(signer)?.status ?? 'unsent')}`)
-    .sort();
-  return formatHash(hash64([documentId, document, ...signers].join(' ')));
+  const signers = Object.entries(progress.signers).map(
+    ([id, signer]) => [id, signerStatusNumber(signerReading(signer)?.status ?? 'unsent')] as const,
+  );
+  return digestOf(documentId, document, signers);
 }
 
-/** The digest of a workflow that knows exactly what the provider shows. */
+/**
+ * The digest of a workflow that knows exactly what the provider shows. Straight from the picture:
+ * a run takes one of every document there is.
+ */
 export function snapshotDigest(snapshot: DocumentSnapshot): string {
-  const known = applySnapshot(INITIAL_PROGRESS, snapshot, 'reconciliation');
-  return progressDigest(snapshot.documentId, known);
+  const { documentId, status, finalPdf, signers } = snapshot;
+  const document = documentStatusNumber(finalPdf ? 'finalised' : status);
+  const shown = new Map(signers.map(({ id, status }) => [id, signerStatusNumber(status)]));
+  return digestOf(documentId, document, [...shown]);
+}
+
+function digestOf(
+  documentId: string,
+  document: number,
+  signers: readonly (readonly [id: string, status: number])[],
+): string {
+  const known = signers.map(([id, status]) => `${id}=${status}`).sort();
+  return formatHash(hash64([documentId, document, ...known].join(' ')));
 }

@@ -39,9 +39,15 @@ const UNKNOWN_VALUE_MAX_LENGTH = 24;
 
 type StatusTable = Readonly<Record<string, number>>;
 
-function wordOf(table: StatusTable, value: number | string): string {
+const wordsOf = (table: StatusTable): ReadonlyMap<string, string> =>
+  new Map(Object.entries(table).map(([word, number]) => [String(number), word]));
+const DOCUMENT_WORDS = wordsOf(DOCUMENT_STATUSES);
+const SIGNER_WORDS = wordsOf(SIGNER_STATUSES);
+
+function wordOf(words: ReadonlyMap<string, string>, value: number | string): string {
   const text = String(value).trim();
-  for (const [word, number] of Object.entries(table)) if (String(number) === text) return word;
+  const word = words.get(text);
+  if (word !== undefined) return word;
   return `unknown-${text.replace(/[^\w.-]/g, '_').slice(0, UNKNOWN_VALUE_MAX_LENGTH)}`;
 }
 
@@ -53,12 +59,12 @@ function numberOf(table: StatusTable, status: string): number {
 
 /** Our word for a document's status number, as the provider sends it (string or number). */
 export function documentStatusOf(value: number | string): DocumentStatus {
-  return wordOf(DOCUMENT_STATUSES, value) as DocumentStatus;
+  return wordOf(DOCUMENT_WORDS, value) as DocumentStatus;
 }
 
 /** Our word for a signer's status number, as the provider sends it (string or number). */
 export function signerStatusOf(value: number | string): SignerStatus {
-  return wordOf(SIGNER_STATUSES, value) as SignerStatus;
+  return wordOf(SIGNER_WORDS, value) as SignerStatus;
 }
 
 /** The provider's number; -1 for an unknown value that was not a number. Larger is further on. */

@@ -215,6 +215,7 @@ const FAULTS = [
   ['pdfMode', 'PDF handed out', 'mode'],
   ['listings', 'Listings answered', 'listings'],
   ['failPages', 'Page that fails (500)', 'pages'],
+  ['slowListingMs', 'Page of documents takes', 'ms'],
   ['churnArchive', 'Tagged “churn” removed per page', 'count'],
   ['churnCreate', 'Created per page', 'count'],
 ];

@@ -83,7 +83,35 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await stage.sandbox.flushCallbacks();
     return newestDelivery(stage);
   },
+  'reconciliation-in-step': async (stage) => {
+    await track(stage, 2);
+    await settled(stage);
+    return reconciled(stage);
+  },
+  'reconciliation-with-repairs': async (stage) => {
+    const known = await track(stage, 2);
+    await settled(stage);
+    stage.sandbox.muteDocument(known);
+    stage.sandbox.advanceSigner(stage.sandbox.document(known).signers[0]?.id ?? '', {
+      status: 'visited',
+    });
+    const unlisted = await track(stage, 1);
+    await settled(stage);
+    stage.sandbox.muteDocument(unlisted);
+    await stage.sandbox.completeDocument(unlisted);
+    stage.sandbox.createDocument({ signers: 1, muted: 1 });
+    return reconciled(stage);
+  },
 };
+
+async function settled(stage: Stage): Promise<void> {
+  await stage.sandbox.flushCallbacks();
+  await stage.sandbox.idle();
+}
+
+async function reconciled(stage: Stage): Promise<string> {
+  return (await stage.countersign.reconcile()).workflowId;
+}
 
 async function track(stage: Stage, signers: number): Promise<string> {
   const people = Array.from({ length: signers }, (_, index) => ({

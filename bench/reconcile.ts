@@ -1,0 +1,194 @@
+/** A reconciliation of many documents with nothing to repair, beside merely fetching its pages. */
+import { cpus, loadavg } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { Benchmark, BenchmarkReport, Surroundings } from './benchmark.js';
+import type { MeasuredProcess, PageAsked } from './measured-process.js';
+import { reconcileResultOf, reconcileText } from './reconcile-report.js';
+import type { MeasuredRun, ReconcileResult, ReconcileSettings, Round } from './reconcile-report.js';
+import { openReconcileStage } from './reconcile-stage.js';
+import type { ReconcileStage } from './reconcile-stage.js';
+import { sumOf, temporalActions, totalOf } from './temporal-actions.js';
+import type { HistoryEvent } from './temporal-actions.js';
+import { WORKFLOW_TYPES } from '../workflows/contract.js';
+import type { ReconcilePageInput, ReconciliationReport } from '../workflows/contract.js';
+
+const TASK_QUEUE = 'countersign';
+
+/** Documents of this group get a workflow, all others are ignored. */
+const FOLLOWED_GROUP = 'followed';
+const OTHER_GROUP = 'other';
+
+/** As many as a worker asks the provider for at a time. */
+const PAGES_AT_ONCE = 2;
+
+/** The sandbox takes as many in one call. */
+const CREATED_AT_ONCE = 50_000;
+
+/** One to begin workflows, one to see that all are in step; visibility may lag. */
+const SETTLING_RUNS = 5;
+
+/** `npm run bench -- reconcile`. */
+export const reconcile: Benchmark<keyof ReconcileSettings> = {
+  summary: 'A reconciliation with nothing to repair: its time beside fetching alone, RSS, Actions.',
+  flags: {
+    documents: { default: 100_000, min: 1, max: 500_000, help: 'documents in the listing' },
+    open: {
+      default: 10_000,
+      min: 0,
+      max: 500_000,
+      help: 'of them with an open workflow; the rest is ignored',
+    },
+    small: { default: 1_000, min: 1, max: 500_000, help: 'documents of the run compared with' },
+    page: { default: 500, min: 20, max: 1_000, help: 'documents asked for at a time' },
+    rounds: { default: 3, min: 1, max: 100, help: 'runs, each followed by fetching alone' },
+    seed: { default: 1, min: 0, max: 999_999_999, help: 'of the sandbox' },
+  },
+  async run(settings, around): Promise<BenchmarkReport> {
+    const result = await runReconcile(settings, around);
+    return { json: result, text: reconcileText(result), failures: result.failures.total };
+  },
+};
+
+/**
+ * Runs on parts of its own. The small list comes first; then the list grows.
+ * @throws the signal's reason when given up; whatever keeps the parts from starting
+ */
+export async function runReconcile(
+  settings: ReconcileSettings,
+  around: Surroundings,
+): Promise<ReconcileResult> {
+  const environment = {
+    RECONCILE_ADOPT: `ignore,${FOLLOWED_GROUP}=adopt`,
+    RECONCILE_PAGE_SIZE: String(settings.page),
+  };
+  around.onProgress('starting a Temporal server and the sandbox');
+  const options = { seed: settings.seed, environment, hasWebhook: false };
+  const stage = await openReconcileStage(options, around);
+  try {
+    const open = Math.min(settings.open, settings.documents);
+    const small = Math.min(settings.small, settings.documents);
+    const smallOpen = Math.min(open, small);
+    createDocuments(stage, FOLLOWED_GROUP, smallOpen);
+    createDocuments(stage, OTHER_GROUP, small - smallOpen);
+    const [smallRounds] = await measureList(stage, settings.rounds, small, around);
+    createDocuments(stage, FOLLOWED_GROUP, open - smallOpen);
+    createDocuments(stage, OTHER_GROUP, settings.documents - small - (open - smallOpen));
+    const [rounds, backfill] = await measureList(
+      stage,
+      settings.rounds,
+      settings.documents,
+      around,
+    );
+    const machine = { node: process.version, cores: cpus().length, load: loadavg()[0] ?? NaN };
+    return reconcileResultOf({
+      settings: { ...settings, open },
+      machine,
+      smallRounds,
+      rounds,
+      backfill,
+    });
+  } finally {
+    await stage.close();
+  }
+}
+
+function createDocuments({ sandbox }: ReconcileStage, group: string, count: number): void {
+  for (let left = count; left > 0; left -= CREATED_AT_ONCE) {
+    sandbox.createDocuments(Math.min(left, CREATED_AT_ONCE), { group, signers: 2 });
+  }
+}
+
+async function measureList(
+  stage: ReconcileStage,
+  count: number,
+  documents: number,
+  { onProgress }: Surroundings,
+): Promise<[Round[], MeasuredRun]> {
+  onProgress(`${documents} documents: beginning the workflows of those that get one`);
+  const backfill = await settle(stage, onProgress);
+  // Fresh ones: what beginning workflows took is not to be seen in what a run takes.
+  const worker = await stage.spawn('worker');
+  const fetcher = await stage.spawn('fetcher');
+  const rounds: Round[] = [];
+  for (let round = 0; round < count; round += 1) {
+    const measured = await runOnce(stage, worker);
+    const { pages } = measured;
+    const fetchMs = await fetcher.ask({ kind: 'fetch', pages, atOnce: PAGES_AT_ONCE });
+    const fetchOneByOneMs = await fetcher.ask({ kind: 'fetch', pages, atOnce: 1 });
+    rounds.push({ ...measured, fetchMs, fetchOneByOneMs });
+    onProgress(
+      `${documents} documents: run ${(measured.durationMs / 1000).toFixed(2)} s, ` +
+        `fetching alone ${(fetchMs / 1000).toFixed(2)} s, RSS ${(measured.peakRssBytes / 1e6).toFixed(0)} MB`,
+    );
+  }
+  await worker.close();
+  await fetcher.close();
+  return [rounds, backfill];
+}
+
+/** @returns the first run, which begins the workflows */
+async function settle(
+  stage: ReconcileStage,
+  onProgress: Surroundings['onProgress'],
+): Promise<MeasuredRun> {
+  const worker = await stage.spawn('worker');
+  const runs: MeasuredRun[] = [];
+  for (;;) {
+    const run = await runOnce(stage, worker);
+    runs.push(run);
+    const { repairedDocuments, falseAlarms } = run.report.counts;
+    const seconds = (run.durationMs / 1000).toFixed(1);
+    onProgress(`${repairedDocuments} workflows begun or told in ${seconds} s`);
+    if (repairedDocuments + falseAlarms === 0 || runs.length === SETTLING_RUNS) break;
+  }
+  await worker.close();
+  return runs[0] ?? Promise.reject(new Error('no run'));
+}
+
+async function runOnce(stage: ReconcileStage, worker: MeasuredProcess): Promise<MeasuredRun> {
+  const { client, signal } = stage;
+  const workflowId = `reconciliation-bench-${randomUUID()}`;
+  const restRssBytes = await worker.ask({ kind: 'watchRss' });
+  const beganMs = performance.now();
+  const report: unknown = await client.withAbortSignal(signal, () =>
+    client.workflow.execute(WORKFLOW_TYPES.reconciliation, {
+      ...{ workflowId, taskQueue: TASK_QUEUE, args: [{}] },
+    }),
+  );
+  const durationMs = performance.now() - beganMs;
+  const peakRssBytes = await worker.ask({ kind: 'peakRss' });
+  const events = await historiesOf(stage, workflowId);
+  const actions = sumOf(temporalActions(events));
+  return {
+    ...{ report: report as ReconciliationReport, durationMs, restRssBytes, peakRssBytes },
+    ...{ actions, actionCount: totalOf(actions), pages: pagesAsked(events) },
+  };
+}
+
+/** Of all runs that it continued as. */
+async function historiesOf(
+  { client }: ReconcileStage,
+  workflowId: string,
+): Promise<HistoryEvent[]> {
+  const events: HistoryEvent[] = [];
+  let runId = (await client.workflow.getHandle(workflowId).describe()).runId;
+  for (;;) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    events.unshift(...(history.events ?? []));
+    const { continuedExecutionRunId } =
+      history.events?.[0]?.workflowExecutionStartedEventAttributes ?? {};
+    if (!continuedExecutionRunId) return events;
+    runId = continuedExecutionRunId;
+  }
+}
+
+function pagesAsked(events: readonly HistoryEvent[]): PageAsked[] {
+  return events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
+    if (scheduled?.activityType?.name !== 'reconcilePage') return [];
+    const payload = scheduled.input?.payloads?.[0];
+    if (!payload) return [];
+    const { offset, limit } = defaultPayloadConverter.fromPayload<ReconcilePageInput>(payload);
+    return [{ offset, limit }];
+  });
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { ensureSchedule, ensureWatch } from '../worker/schedule.js';
+import {
+  RECONCILIATION_SCHEDULE_ID,
+  WORKFLOW_TYPES,
+  type CallbackDeliveryInput,
+  type CallbackDeliveryResult,
+} from '../workflows/contract.js';
+import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
+import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import type { Stage } from './support/stage.js';
+import { until } from './support/until.js';
+
+let receiver: Receiver;
+
+before(async () => {
+  receiver = await openReceiver();
+});
+
+after(() => receiver.close());
+
+function announcing(more: Readonly<Record<string, string>>): Record<string, string> {
+  return { NOTIFY_WEBHOOK_URL: receiver.url, NOTIFY_WEBHOOK_SECRETS: receiver.secret, ...more };
+}
+
+function messagesOf(type: string): ReceivedMessage[] {
+  return receiver.messages.filter((message) => message.type === type);
+}
+
+test('a run of one group, or since some time, looks at those documents alone', async () => {
+  await withSilentStage({}, async (stage) => {
+    const [sales] = stage.sandbox.createDocuments(2, { signers: 1, group: 'sales' });
+    const [legal] = stage.sandbox.createDocuments(3, { signers: 1, group: 'legal' });
+    const second = Math.floor(Date.now() / 1000);
+    const now = await until(() => {
+      const nowMs = Date.now();
+      return Math.floor(nowMs / 1000) > second && nowMs;
+    });
+    const ofGroup = await reconcile(stage, { group: 'sales' });
+    assert.equal(ofGroup.counts.adopted, 2);
+    assert.equal(ofGroup.documents, 2);
+    assert.equal(await isTracked(stage, sales?.id ?? ''), true);
+    const [late] = stage.sandbox.createDocuments(1, { signers: 1, group: 'legal' });
+    const since = await reconcile(stage, { since: new Date(now).toISOString() });
+    assert.equal(since.counts.adopted, 1);
+    assert.equal(await isTracked(stage, late?.id ?? ''), true);
+    assert.equal(await isTracked(stage, legal?.id ?? ''), false);
+    // Neither stands for a run over everything.
+    assert.equal((await reconcile(stage)).counts.adopted, 3);
+  });
+});
+
+test('what a run cannot mean is refused with the forms that there are', async () => {
+  await withSilentStage({}, async (stage) => {
+    await assert.rejects(reconcile(stage, { since: 'yesterday' }), (error: Error) =>
+      /since is no time: yesterday/.test(String(error.cause)),
+    );
+  });
+});
+
+test('entries set aside are delivered once they have a document; the rest is in the report', async () => {
+  await withSilentStage({ environment: { CALLBACK_RETRY_PAUSES: '1ms' } }, async (stage) => {
+    const [created] = stage.sandbox.createDocuments(1, { signers: 1 });
+    stage.sandbox.changeFaults({ failApi: 1 });
+    const routable = await deliver(stage, created?.signers[0] ?? '');
+    await deliver(stage, randomUUID());
+    stage.sandbox.replaceFaults();
+    const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND EntriesSetAside > 0`;
+    await until(async () => (await stage.client.workflow.count(query)).count === 2);
+    const { setAside } = await reconcile(stage);
+    assert.equal(setAside.deliveries, 2);
+    assert.equal(setAside.redelivered, 1);
+    assert.equal(setAside.remaining, 1);
+    assert.equal(setAside.examples.length, 1);
+    const again = await until(() => redeliveryOf(stage, routable));
+    const result = (await stage.client.workflow
+      .getHandle(again)
+      .result()) as CallbackDeliveryResult;
+    assert.equal(result.delivered, 1);
+    assert.equal((await reconcile(stage)).setAside.redelivered, 0);
+  });
+});
+
+/** Ends with its one entry set aside. @returns its Workflow ID */
+async function deliver({ client, taskQueue }: Stage, signerId: string): Promise<string> {
+  const at = new Date().toISOString();
+  const input: CallbackDeliveryInput = {
+    source: 'batch',
+    receivedAt: at,
+    changes: [{ subject: 'signer', id: signerId, status: 'visited', at, position: 0 }],
+    setAside: [],
+  };
+  const workflowId = `callback:${randomUUID()}`;
+  const result: unknown = await client.workflow.execute(WORKFLOW_TYPES.callbackDelivery, {
+    ...{ workflowId, taskQueue, args: [input] },
+  });
+  assert.equal((result as CallbackDeliveryResult).setAside.length, 1);
+  return workflowId;
+}
+
+async function redeliveryOf({ client }: Stage, workflowId: string): Promise<string | undefined> {
+  const query = `WorkflowId STARTS_WITH '${workflowId}:again:'`;
+  for await (const execution of client.workflow.list({ query })) return execution.workflowId;
+  return undefined;
+}
+
+test('too much missed is an alarm, with figures and examples; a run that failed is told as well', async () => {
+  const environment = announcing({
+    RECONCILE_ALARM_CHANGES: '2',
+    RECONCILE_ALARM_SHARE: '100%',
+    RECONCILE_PATIENCE: '3s',
+  });
+  await withSilentStage({ environment }, async (stage) => {
+    const [created] = stage.sandbox.createDocuments(1, { signers: 1 });
+    const calm = await reconcile(stage);
+    assert.ok(calm.missedChanges > 0 && calm.missedChanges <= 2, String(calm.missedChanges));
+    assert.equal(calm.alarm, undefined);
+    assert.deepEqual(messagesOf('reconciliation.alarm'), []);
+    stage.sandbox.createDocuments(3, { signers: 1 });
+    const report = await reconcile(stage);
+    assert.match(report.alarm ?? '', /missed \d+ changes of 3 documents/);
+    const [alarm, ...more] = messagesOf('reconciliation.alarm');
+    assert.deepEqual(more, []);
+    const { figures, examples } = alarm?.data as unknown as {
+      figures: Record<string, number>;
+      examples: { documentId: string }[];
+    };
+    assert.equal(figures['documentUnknown'], report.missedChanges);
+    assert.equal(examples.length, 3);
+    assert.ok(examples.every(({ documentId }) => documentId !== created?.id));
+    stage.sandbox.changeFaults({ failPages: [0] });
+    assert.equal((await reconcile(stage)).isComplete, false);
+    assert.equal(messagesOf('reconciliation.failed').length, 1);
+    // What is there all the same must not be taken for what the provider has let go.
+    assert.equal(report.counts.gone, 0);
+  });
+});
+
+test('no run for too long is announced once', async () => {
+  const environment = announcing({ RECONCILE_MAX_AGE: '1s' });
+  await withSilentStage({ environment }, async ({ client, taskQueue }) => {
+    await ensureWatch(client, taskQueue);
+    await ensureWatch(client, taskQueue);
+    const [message] = await until(() => {
+      const overdue = messagesOf('reconciliation.overdue');
+      return overdue.length > 0 && overdue;
+    });
+    assert.match(String(message?.data['reason']), /no reconciliation has covered everything since/);
+    assert.equal(messagesOf('reconciliation.overdue').length, 1);
+  });
+});
+
+test('the Schedule skips a run while one is under way', async () => {
+  await withSilentStage({}, async (stage) => {
+    const { client, taskQueue } = stage;
+    stage.sandbox.createDocuments(2, { signers: 1 });
+    stage.sandbox.changeFaults({ slowListingMs: 60_000 });
+    const settings = { cron: '0 2 * * *', timeZone: 'UTC', jitterMs: 1000, catchUpMs: 60_000 };
+    await ensureSchedule(client, taskQueue, settings);
+    const schedule = client.schedule.getHandle(RECONCILIATION_SCHEDULE_ID);
+    await schedule.trigger();
+    await until(async () => (await schedule.describe()).info.numActionsTaken === 1);
+    await schedule.trigger();
+    await until(async () => (await schedule.describe()).info.numActionsSkippedOverlap === 1);
+    assert.equal((await schedule.describe()).info.numActionsTaken, 1);
+    const query = `WorkflowType = '${WORKFLOW_TYPES.reconciliation}'`;
+    assert.equal((await client.workflow.count(query)).count, 1);
+  });
+});
