@@ -5,12 +5,23 @@ import type {
   Activities,
   DeliverChangesInput,
   DeliverChangesResult,
-  DocumentSigningInput,
-  StatusReport,
+  DocumentSnapshot,
 } from '../workflows/contract.js';
 import { withHeartbeat } from './heartbeat.js';
-import { signalDocument, SIGNALS_AT_ONCE, type Documents } from './signal-document.js';
-import type { Routing, SignerRoutes } from './signer-routes.js';
+import {
+  parcelsOf,
+  unnamedChanges,
+  unverifiedHints,
+  type Parcel,
+  type Undelivered,
+} from './parcels.js';
+import {
+  notifyDocument,
+  signalDocument,
+  SIGNALS_AT_ONCE,
+  type Documents,
+} from './signal-document.js';
+import type { SignerRoutes } from './signer-routes.js';
 
 /** What delivering needs. */
 export interface Delivery extends Documents {
@@ -22,21 +33,7 @@ export interface Delivery extends Documents {
 
 const UNKNOWN_DOCUMENT = 'the provider does not know this document';
 
-interface Parcel {
-  readonly documentId: string;
-  readonly report: StatusReport;
-  /** Positions in the input that this parcel carries. */
-  readonly changes: readonly number[];
-  readonly hints: readonly number[];
-}
-
-interface Undelivered {
-  readonly index: number;
-  readonly reason: string;
-  readonly isFinal?: boolean;
-}
-
-/** Routes changes to their documents and signals each document once, with its changes in order. */
+/** Routes changes to their documents and signals each document once, with its news in order. */
 export function createDeliverChanges(delivery: Delivery): Activities['deliverChanges'] {
   return (input) =>
     withHeartbeat((note) => {
@@ -58,13 +55,14 @@ async function deliverOnce(
   input: DeliverChangesInput,
   { signal, report }: Run,
 ): Promise<DeliverChangesResult> {
+  learnRoutes(delivery.routes, input);
   const routing = await delivery.routes.route(signerIdsOf(input), {
     askProvider: input.askProvider,
     signal,
     onProgress: report('signers asked for'),
   });
   const { parcels, unroutedChanges } = parcelsOf(input, routing);
-  const { hinted, unknownHints } = await lookUpHints(delivery.provider, input.hints, signal);
+  const { hinted, unknownHints } = await lookUpHints(delivery.provider, input, signal);
   const sent = await sendAll(delivery, [...parcels, ...hinted], {
     signal,
     onProgress: report('documents signalled'),
@@ -79,49 +77,36 @@ async function deliverOnce(
   };
 }
 
-function signerIdsOf({ changes }: DeliverChangesInput): string[] {
-  return changes.flatMap(({ subject, id }) => (subject === 'signer' ? [id] : []));
+/** Batches name no document: their signers are often those of whom others spoke before. */
+function learnRoutes(routes: SignerRoutes, { changes, named = [] }: DeliverChangesInput): void {
+  for (const { documentId, changes: positions, snapshot } of named) {
+    const told = positions.flatMap((index) => changes[index] ?? []);
+    const signers = told.filter(({ subject }) => subject === 'signer');
+    for (const { id } of [...signers, ...(snapshot?.signers ?? [])]) routes.learn(id, documentId);
+  }
 }
 
-function parcelsOf(
-  { changes, source }: DeliverChangesInput,
-  { documents, unrouted }: Routing,
-): { parcels: Parcel[]; unroutedChanges: Undelivered[] } {
-  const positions = new Map<string, number[]>();
-  const unroutedChanges: Undelivered[] = [];
-  for (const [index, { subject, id }] of changes.entries()) {
-    const documentId = subject === 'document' ? id : documents.get(id);
-    if (documentId === undefined) {
-      unroutedChanges.push({ index, reason: unrouted.get(id) ?? 'no document is known' });
-    } else {
-      const known = positions.get(documentId);
-      if (known) known.push(index);
-      else positions.set(documentId, [index]);
-    }
-  }
-  const parcels = [...positions].map(([documentId, indexes]) => ({
-    documentId,
-    report: { source, changes: indexes.flatMap((index) => changes[index] ?? []) },
-    changes: indexes,
-    hints: [],
-  }));
-  return { parcels, unroutedChanges };
+function signerIdsOf(input: DeliverChangesInput): string[] {
+  return unnamedChanges(input).flatMap((index) => {
+    const change = input.changes[index];
+    return change?.subject === 'signer' ? [change.id] : [];
+  });
 }
 
 /** An unsigned callback is not believed: what the provider itself shows is delivered instead. */
 async function lookUpHints(
   provider: ProviderClient,
-  hints: readonly string[],
+  input: DeliverChangesInput,
   signal: AbortSignal,
 ): Promise<{ hinted: Parcel[]; unknownHints: Undelivered[] }> {
   const hinted: Parcel[] = [];
   const unknownHints: Undelivered[] = [];
-  for (const [index, documentId] of hints.entries()) {
+  for (const index of unverifiedHints(input)) {
+    const documentId = input.hints[index] ?? '';
     try {
       const snapshot = await provider.getDocument(documentId, { signal });
       if (snapshot) {
-        const report = { source: 'provider', changes: [], snapshot } as const;
-        hinted.push({ documentId, report, changes: [], hints: [index] });
+        hinted.push(hintedParcel(documentId, index, snapshot));
       } else {
         unknownHints.push({ index, reason: UNKNOWN_DOCUMENT, isFinal: true });
       }
@@ -131,6 +116,17 @@ async function lookUpHints(
     }
   }
   return { hinted, unknownHints };
+}
+
+function hintedParcel(documentId: string, index: number, snapshot: DocumentSnapshot): Parcel {
+  const { group, tag } = snapshot;
+  return {
+    document: { documentId, ...(group ? { group } : {}), ...(tag ? { tag } : {}) },
+    reports: [{ source: 'provider', changes: [], snapshot }],
+    isNoticed: false,
+    changes: [],
+    hints: [index],
+  };
 }
 
 async function sendAll(
@@ -147,7 +143,7 @@ async function sendAll(
     // Another attempt is under way, or the worker stops: this one has no more to say.
     signal.throwIfAborted();
     try {
-      const isOpen = await signalDocument(delivery, inputOf(parcel), parcel.report);
+      const isOpen = await tell(delivery, parcel);
       result.delivered += parcel.changes.length;
       if (isOpen) result.documents += 1;
       else result.closedDocuments += 1;
@@ -162,9 +158,12 @@ async function sendAll(
   return { ...result, undeliveredChanges, undeliveredHints };
 }
 
-function inputOf({ documentId, report }: Parcel): DocumentSigningInput {
-  const { group, tag } = report.snapshot ?? {};
-  return { documentId, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
+/** @returns whether the document is open */
+async function tell(delivery: Delivery, parcel: Parcel): Promise<boolean> {
+  const { document, reports, isNoticed } = parcel;
+  let isOpen = true;
+  for (const report of reports) isOpen = await signalDocument(delivery, document, report);
+  return isNoticed ? notifyDocument(delivery, document) : isOpen;
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import { statusChangedSignal, WORKFLOW_TYPES } from '../workflows/contract.js';
+import {
+  noticeReceivedSignal,
+  statusChangedSignal,
+  WORKFLOW_TYPES,
+} from '../workflows/contract.js';
 import type { DocumentSigningInput, StatusReport } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
 
@@ -20,20 +24,38 @@ export const CALL_DEADLINE_MS = 10_000;
  * The one way in for news of a document: signals its workflow, and starts it where there is none.
  * @returns whether the document is open; one that has its outcome needs nothing more
  */
-export async function signalDocument(
+export function signalDocument(
   { client, taskQueue }: Documents,
   input: DocumentSigningInput,
   report: StatusReport,
 ): Promise<boolean> {
+  return orClosed(client, () =>
+    client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+      ...documentStart(input, report),
+      taskQueue,
+      signal: statusChangedSignal,
+      signalArgs: [report],
+    }),
+  );
+}
+
+/** Tells a document's workflow to ask the provider, and starts it where there is none. */
+export function notifyDocument(
+  { client, taskQueue }: Documents,
+  input: DocumentSigningInput,
+): Promise<boolean> {
+  return orClosed(client, () =>
+    client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+      ...documentStart(input),
+      taskQueue,
+      signal: noticeReceivedSignal,
+    }),
+  );
+}
+
+async function orClosed(client: Client, signal: () => Promise<unknown>): Promise<boolean> {
   try {
-    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-        ...documentStart(input, report),
-        taskQueue,
-        signal: statusChangedSignal,
-        signalArgs: [report],
-      }),
-    );
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, signal);
     return true;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;

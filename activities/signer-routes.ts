@@ -13,6 +13,8 @@ export interface SignerRoutes {
    * @param onProgress called now and then while the provider is asked, one signer at a time
    */
   route(signerIds: readonly string[], options: RouteOptions): Promise<Routing>;
+  /** A verified callback named the signer's document. */
+  learn(signerId: string, documentId: string): void;
 }
 
 export interface RouteOptions {
@@ -50,6 +52,9 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
   const remembered = new LRUCache<string, string>({ max: REMEMBERED });
   const unknown = new LRUCache<string, true>({ max: REMEMBERED });
   return {
+    learn(signerId, documentId) {
+      remembered.set(signerId, documentId);
+    },
     async route(signerIds, { askProvider, signal, onProgress }) {
       const documents = new Map<string, string>();
       const unrouted = new Map<string, string>();

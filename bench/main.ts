@@ -2,15 +2,16 @@
 import { readArguments, UsageError } from './arguments.js';
 import type { Invocation } from './arguments.js';
 import type { Benchmark } from './benchmark.js';
+import { ack } from './ack.js';
+import { batch } from './batch.js';
 import { chaos } from './chaos/chaos.js';
 import { lifecycle } from './lifecycle.js';
+import { outage } from './outage.js';
 import { reconcileLosses } from './reconcile-losses.js';
 import { reconcile } from './reconcile.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
-  chaos,
-  lifecycle,
-  reconcile,
+  ...{ ack, batch, chaos, lifecycle, outage, reconcile },
   'reconcile-losses': reconcileLosses,
 };
 

@@ -32,8 +32,7 @@ class ScriptedInbox implements CallbackInbox {
   answer: (documentId: string) => Promise<StoreResult> | StoreResult = () => 'stored';
 
   async store(message: InboxMessage): Promise<StoreResult> {
-    assert.equal(message.kind, 'hint');
-    const { documentId } = message;
+    const documentId = nameOf(message);
     this.asked.push(documentId);
     this.#atOnce += 1;
     this.atOnceMost = Math.max(this.atOnceMost, this.#atOnce);
@@ -55,6 +54,13 @@ class ScriptedInbox implements CallbackInbox {
   }
 }
 
+/** The document's ID; of a group those of all members. */
+function nameOf(message: InboxMessage): string {
+  if (message.kind === 'hint') return message.documentId;
+  if (message.kind !== 'delivery') return message.document.documentId;
+  return (message.input.named ?? []).map(({ documentId }) => documentId).join(' ');
+}
+
 interface Setting {
   readonly temporal: ScriptedInbox;
   readonly spooling: SpoolingInbox;
@@ -72,6 +78,7 @@ interface SettingOptions {
   readonly answers?: () => Promise<boolean>;
   readonly atOnce?: number;
   readonly retryEveryMs?: number;
+  readonly groupsFrom?: number;
 }
 
 async function setUp(context: TestContext, options: SettingOptions = {}): Promise<Setting> {
@@ -362,6 +369,29 @@ test('several at once are begun in order, and no more than so many', async (cont
   const asked = setting.temporal.asked.slice(before);
   assert.deepEqual([...new Set(asked)], numbers(0, 41));
   assert.equal(setting.temporal.atOnceMost, 4);
+});
+
+test('of many that wait, those that may share a write do, in order, and one that is refused is found', async (context) => {
+  const temporal = new ScriptedInbox();
+  const setting = await setUp(context, { temporal, groupsFrom: 10 });
+  temporal.isAway();
+  await setting.store('0');
+  const notices = numbers(1, 40);
+  const storing = notices.map((documentId) =>
+    setting.spooling.store({ kind: 'notice', document: { documentId } }),
+  );
+  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['spooled']));
+  temporal.answer = (documentId) => {
+    if (documentId.split(' ').includes('7')) throw REFUSED;
+    return 'stored';
+  };
+  await idle(setting);
+  const [first, group, ...alone] = temporal.asked.slice(temporal.asked.lastIndexOf('0'));
+  assert.deepEqual([first, group], ['0', notices.join(' ')]);
+  // Refused as a whole: then each alone, until few enough wait to go one by one anyway.
+  assert.deepEqual(alone, notices);
+  assert.equal(await setting.metric('handed_over_total'), 39);
+  assert.equal(setting.spooling.report().failedEntries, 1);
 });
 
 test('it is told how much waits and for how long', async (context) => {

@@ -41,7 +41,7 @@ export type StoreResult = 'stored' | 'duplicate' | 'closed' | 'spooled';
 
 /** Where callbacks become durable. */
 export interface CallbackInbox {
-  /** Resolves once the write is acknowledged. Throws UnavailableError, and nothing else. */
+  /** Resolves once the write is acknowledged. Throws UnavailableError or BusyError, no other. */
   store(message: InboxMessage): Promise<StoreResult>;
 }
 
@@ -197,7 +197,8 @@ function summaryOf(input: CallbackDeliveryInput): string {
     input.source === 'hint'
       ? `hint of ${input.hints?.length ?? 0} documents`
       : `${input.source} of ${input.changes.length} changes`;
+  const together = input.named ? ` of ${input.named.length} callbacks` : '';
   const aside = input.setAside.length > 0 ? `, ${input.setAside.length} set aside` : '';
   const part = input.part ? `, part ${input.part.number} of ${input.part.of}` : '';
-  return `${what}${aside}${part}${input.held === undefined ? '' : `, held: ${input.held}`}`;
+  return `${what}${together}${aside}${part}${input.held === undefined ? '' : `, held: ${input.held}`}`;
 }

@@ -86,7 +86,7 @@ export class UnavailableError extends Refusal {
   }
 }
 
-/** 503: the bodies of other requests fill WEBHOOK_BODY_BUDGET. Send it again. */
+/** 503: other callbacks fill WEBHOOK_BODY_BUDGET, or all writes and what waits. Send it again. */
 export class BusyError extends Refusal {
   constructor() {
     super(503, 'busy', 'too many callbacks at once: send it again later');

@@ -10,6 +10,8 @@ export interface WebhookMetrics {
   acknowledged(format: VerifiedCallback['format'], acknowledgement: Acknowledgement): void;
   /** A request was refused. */
   refused(reason: RefusalReason): void;
+  /** So many callbacks have shared one write. */
+  readonly grouped: (callbacks: number) => void;
   /** A callback arrives; the returned function is called when it is answered. */
   began(): () => void;
   /** Measures what is done between a body's arrival and its answer. */
@@ -20,7 +22,7 @@ export interface WebhookMetrics {
 export function createMetrics(options: { readonly processMetrics?: boolean } = {}): WebhookMetrics {
   const registry = new Registry();
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
-  const { callbacks, refusals, entries, seconds, inFlight } = createInstruments(registry);
+  const { callbacks, refusals, entries, groups, seconds, inFlight } = createInstruments(registry);
   return {
     registry,
     acknowledged(format, { result, changes, unknownStatuses, setAside }) {
@@ -31,6 +33,9 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
     refused(reason) {
       refusals.inc({ reason });
+    },
+    grouped(callbacks) {
+      groups.observe(callbacks);
     },
     began() {
       inFlight.inc();
@@ -67,6 +72,12 @@ function createInstruments(registry: Registry) {
       name: 'countersign_callback_entries_total',
       help: 'Status changes taken, those of them with an unknown status, and entries set aside.',
       labelNames: ['kind'] as const,
+      registers,
+    }),
+    groups: new Histogram({
+      name: 'countersign_callback_group_size',
+      help: 'Callbacks that shared one write because they came while others were being written.',
+      buckets: [2, 5, 10, 25, 50, 100, 250, 500, 1000],
       registers,
     }),
     seconds: new Histogram({

@@ -5,6 +5,7 @@ import { pino, type Logger } from 'pino';
 import { CALLBACK_PATH, createApp } from './app.js';
 import { createCallbackInbox, type CallbackInbox } from './callback-inbox.js';
 import { readConfiguration, type WebhookConfiguration } from './configuration.js';
+import { GroupingInbox } from './grouping-inbox.js';
 import { askTemporal, type Readiness } from './health.js';
 import { createMetrics, type WebhookMetrics } from './metrics.js';
 import { openOutageSpool, type OutageSpool } from './outage-spool.js';
@@ -79,11 +80,11 @@ function callbacksOf(app: Koa): Koa.Middleware {
 async function openStore(
   { taskQueue, spool: settings }: WebhookConfiguration,
   surroundings: Required<Pick<WebhookSurroundings, 'client' | 'logger'>> & WebhookSurroundings,
-  { registry }: WebhookMetrics,
+  { registry, grouped }: WebhookMetrics,
 ): Promise<OutageSpool> {
   const { client, logger } = surroundings;
   const temporalInbox = createCallbackInbox({ client, taskQueue });
-  const inbox = surroundings.inbox ?? temporalInbox;
+  const inbox = surroundings.inbox ?? new GroupingInbox({ inbox: temporalInbox, onGroup: grouped });
   const ask = (log: Pick<Logger, 'warn'>): Promise<Readiness> => askTemporal(client, log);
   const settled = (): Promise<void> => temporalInbox.settled();
   if (settings === undefined) return { inbox, ready: () => ask(logger), close: settled };

@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { CallbackInbox, StoreResult } from './callback-inbox.js';
+import { leadingGroup } from './callback-group.js';
+import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
+import { groupMessage } from './grouping-inbox.js';
+import { HandoverPace } from './handover-pace.js';
 import { HandoverSuspicion } from './handover-suspicion.js';
 import { causesOf } from './refusals.js';
 import type { CallbackSpool, SpoolEntry } from './spool/callback-spool.js';
@@ -15,6 +18,14 @@ const PAUSE_MAX_MS = 2000;
 /** After so many failures those behind the first are tried too: maybe it is only that one. */
 const PATIENCE = 5;
 const NEIGHBOURS = 8;
+
+/**
+ * So many are handed over within seconds one by one, with the order kept to the letter. Where more
+ * wait, what may share a write does, group after group: Temporal and the provider's next callbacks
+ * should not wait for minutes. Within a group and from group to group the order of arrival is kept.
+ */
+const GROUPS_FROM = 250;
+const GROUP_MAX_MEMBERS = 500;
 
 const PROGRESS_EVERY_MS = 5000;
 
@@ -34,6 +45,8 @@ export interface SpoolHandoverOptions {
   readonly atOnce?: number;
   /** The longest pause between two tries, in ms; 2 s unless told. */
   readonly pauseMaxMs?: number;
+  /** Where as many wait, those that may share a write do; 250 unless told. */
+  readonly groupsFrom?: number;
 }
 
 type Outcome = { readonly result: StoreResult } | { readonly error: unknown };
@@ -41,6 +54,7 @@ type Outcome = { readonly result: StoreResult } | { readonly error: unknown };
 /** Hands over what waits: with care while Temporal is away, then all of it, in order of arrival. */
 export class SpoolHandover {
   readonly #options: SpoolHandoverOptions;
+  readonly #pace = new HandoverPace();
   readonly #suspicion = new HandoverSuspicion<unknown>();
   /** In a row: Temporal took nothing of what it was given. */
   #failures = 0;
@@ -56,17 +70,30 @@ export class SpoolHandover {
     return this.#handedOver > 0 && this.#failures === 0;
   }
 
+  /** Resolves when one that came meanwhile may be answered: at once unless they are too many. */
+  async turn(): Promise<void> {
+    if (this.isMoving) await this.#pace.turn();
+  }
+
   /** Until nothing waits or the signal comes; what is under way then is ended first. */
   async run(signal: AbortSignal): Promise<void> {
     const { spool, atOnce = 1 } = this.#options;
     this.#handedOver = 0;
     while (!signal.aborted) {
-      const waiting = await spool.next(this.#failures === 0 ? atOnce : NEIGHBOURS);
-      if (waiting.length === 0 && spool.isIdle) return;
-      if (this.#failures === 0) await this.#handOver(waiting);
+      const isMany =
+        this.#failures === 0 && spool.status().entries >= (this.#options.groupsFrom ?? GROUPS_FROM);
+      const count = isMany ? GROUP_MAX_MEMBERS : atOnce;
+      const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
+      if (waiting.length === 0 && spool.isIdle) break;
+      if (isMany) await this.#handOverMany(waiting);
+      else if (this.#failures === 0) await this.#handOver(waiting);
       else await this.#probe(waiting);
-      if (this.#failures > 0) await this.#pause(signal);
+      if (this.#failures > 0) {
+        this.#pace.stop();
+        await this.#pause(signal);
+      }
     }
+    this.#pace.stop();
   }
 
   /**
@@ -90,9 +117,36 @@ export class SpoolHandover {
     for (const [entry, outcome] of outcomes) await this.#conclude(entry, outcome);
   }
 
+  /** The first, with those behind it that may share its write. */
+  async #handOverMany(waiting: readonly SpoolEntry[]): Promise<void> {
+    const members = leadingGroup(waiting.map(({ payload }) => messageOf(payload)));
+    const entries = waiting.slice(0, Math.max(1, members.length));
+    if (entries.length === 1) {
+      await this.#handOver(entries);
+      return;
+    }
+    const outcome = await this.#tryOutMessage(groupMessage(members, Date.now()));
+    if (isAway(outcome)) {
+      this.#failures += 1;
+    } else if ('error' in outcome) {
+      // One of them may be to blame: it is found by trying each.
+      for (const entry of entries) if (this.#failures === 0) await this.#handOver([entry]);
+    } else {
+      for (const entry of entries) await this.#conclude(entry, outcome);
+    }
+  }
+
   async #tryOut({ payload }: SpoolEntry): Promise<Outcome> {
     try {
-      return { result: await this.#options.inbox.store(decodeMessage(payload)) };
+      return await this.#tryOutMessage(decodeMessage(payload));
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #tryOutMessage(message: InboxMessage): Promise<Outcome> {
+    try {
+      return { result: await this.#options.inbox.store(message) };
     } catch (error) {
       return { error };
     }
@@ -103,6 +157,7 @@ export class SpoolHandover {
       this.#suspicion.passed(entry.record);
       this.#options.counters.handedOver(outcome.result);
       this.#handedOver += 1;
+      this.#pace.handedOver();
       await this.#options.spool.settle(entry);
       this.#tell();
     } else if (!isAway(outcome)) {
@@ -141,6 +196,15 @@ export class SpoolHandover {
 
 function isAway(outcome: Outcome): boolean {
   return 'error' in outcome && isOutage(outcome.error);
+}
+
+/** Undefined: nothing that this version knows. It is told when its turn comes. */
+function messageOf(payload: Buffer): InboxMessage | undefined {
+  try {
+    return decodeMessage(payload);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What finds it in Temporal and at the provider; never its content. */

@@ -26,7 +26,7 @@ export type SpoolState = 'idle' | 'holding' | 'handingOver';
 /** What people and machines are told of the spool. */
 export interface SpoolReport extends Omit<SpoolStatus, 'oldestMs'> {
   readonly state: SpoolState;
-  /** How long the first has waited; 0 where none waits. */
+  /** How long the first has waited, in whole seconds that are over; 0 where none waits. */
   readonly oldestSeconds: number;
 }
 
@@ -75,7 +75,7 @@ export class SpoolingInbox implements CallbackInbox {
 
   report(nowMs: number = Date.now()): SpoolReport {
     const { oldestMs = nowMs, ...status } = this.#options.spool.status();
-    const oldestSeconds = Math.max(0, Math.round((nowMs - oldestMs) / 1000));
+    const oldestSeconds = Math.max(0, Math.floor((nowMs - oldestMs) / 1000));
     return { state: this.#state, ...status, oldestSeconds };
   }
 
@@ -125,11 +125,12 @@ export class SpoolingInbox implements CallbackInbox {
   async #spool(message: InboxMessage): Promise<StoreResult> {
     try {
       await this.#options.spool.append(encodeMessage(message));
-      return 'spooled';
     } catch (error) {
       this.#options.counters.refused(error instanceof SpoolFullError ? 'full' : 'unwritable');
       throw new UnavailableError(error);
     }
+    await this.#handover.turn();
+    return 'spooled';
   }
 
   async #catchUp(): Promise<void> {

@@ -1,4 +1,5 @@
 import { isGrpcServiceError } from '@temporalio/client';
+import { BusyError } from './errors.js';
 
 /** gRPC's numbers of what Temporal says of one request rather than of itself. */
 const INVALID_ARGUMENT = 3;
@@ -15,6 +16,8 @@ const ATTRIBUTE_MISSING = /no mapping defined|search attribute \S+ is not define
  */
 export function isOutage(error: unknown): boolean {
   for (const cause of causesOf(error)) {
+    // Ours: Temporal does take callbacks, only not as many.
+    if (cause instanceof BusyError) return false;
     if (isGrpcServiceError(cause)) return isOutageStatus(cause.code, cause.details);
     // Thrown here, by what turns a message into bytes.
     if (cause instanceof TypeError || cause instanceof RangeError) return false;

@@ -12,7 +12,7 @@ import type {
   CallbackDeliveryResult,
   DeliverChangesResult,
 } from './contract.js';
-import { allOf, countOf, leftAfter, pendingOf, setAsideGroups } from './set-aside.js';
+import { allOf, countOf, leftAfter, namedAmong, pendingOf, setAsideGroups } from './set-aside.js';
 import type { Left } from './set-aside.js';
 
 const { deliverChanges } = proxyActivities<Activities>({
@@ -23,8 +23,9 @@ const { deliverChanges } = proxyActivities<Activities>({
 });
 
 /**
- * One callback's way to its documents: the durable inbox. What can be delivered is delivered at
- * once; an entry that cannot is tried again beside that, then set aside where ops see it.
+ * The way of one callback, or of several stored together, to its documents: the durable inbox.
+ * What can be delivered is delivered at once; an entry that cannot is tried again beside that, then
+ * set aside where ops see it.
  */
 export async function callbackDelivery(
   input: CallbackDeliveryInput,
@@ -79,13 +80,14 @@ class CallbackDelivery {
   }
 
   #deliver(given: Left, askProvider: boolean): Promise<DeliverChangesResult> {
-    const { source, changes, hints = [] } = this.#input;
+    const { source, changes, hints = [], named } = this.#input;
     const summary = `deliver ${this.pendingCount} entries${askProvider ? ', asking the provider' : ''}`;
     return deliverChanges.executeWithOptions({ summary }, [
       {
         source: source === 'hint' ? 'provider' : source,
         changes: given.changes.flatMap(({ index }) => changes[index] ?? []),
         hints: given.hints.flatMap(({ index }) => hints[index] ?? []),
+        ...(named ? { named: namedAmong(named, given) } : {}),
         askProvider,
       },
     ]);

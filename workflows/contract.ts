@@ -197,6 +197,18 @@ export interface SetAsideEntry {
   readonly entry: string;
 }
 
+/** What one callback said of its document, in a delivery that several callbacks share. */
+export interface NamedNews {
+  readonly documentId: string;
+  readonly group?: string;
+  readonly tag?: string;
+  /** Positions in the delivery's `changes`. */
+  readonly changes: readonly number[];
+  /** Positions in its `hints`: verified here, so nobody needs to be asked whether it exists. */
+  readonly hints: readonly number[];
+  readonly snapshot?: DocumentSnapshot;
+}
+
 export interface CallbackDeliveryInput {
   readonly source: ChangeSource | 'hint';
   /** When the webhook took it, ISO 8601 UTC. */
@@ -204,6 +216,11 @@ export interface CallbackDeliveryInput {
   readonly changes: readonly StatusChange[];
   /** Documents of which an unsigned callback spoke: the provider is asked before one starts. */
   readonly hints?: readonly string[];
+  /**
+   * Of callbacks stored together: whose the changes and hints are, as far as it was said. A worker
+   * that does not know of it yet routes the changes and asks about the hints: it loses nothing.
+   */
+  readonly named?: readonly NamedNews[];
   /** What parsing could not understand: shown, never delivered. */
   readonly setAside: readonly SetAsideEntry[];
   /** Why nothing of it is delivered (too old, say). */
@@ -391,6 +408,8 @@ export interface DeliverChangesInput {
   readonly source: ChangeSource;
   readonly changes: readonly StatusChange[];
   readonly hints: readonly string[];
+  /** Whose they are, as far as it was said. */
+  readonly named?: readonly NamedNews[];
   /** Ask the provider for signers that neither memory nor visibility can route. */
   readonly askProvider: boolean;
 }

@@ -1,5 +1,10 @@
 /** Which entries of a callback are left, and how what is set aside is told. Pure. */
-import type { CallbackDeliveryInput, DeliverChangesResult, SetAsideGroup } from './contract.js';
+import type {
+  CallbackDeliveryInput,
+  DeliverChangesResult,
+  NamedNews,
+  SetAsideGroup,
+} from './contract.js';
 
 /** An entry still to be delivered, by its position in the input. */
 export interface LeftEntry {
@@ -46,6 +51,23 @@ export function leftAfter(before: Left, result: DeliverChangesResult): Left {
     ],
     hints: [...before.hints.filter(isGivenUp), ...pick(given.hints, result.undeliveredHints)],
   };
+}
+
+/** The named news that is among what is given, by its positions there. */
+export function namedAmong(named: readonly NamedNews[], given: Left): NamedNews[] {
+  const changes = positionsOf(given.changes);
+  const hints = positionsOf(given.hints);
+  return named
+    .map((news) => ({
+      ...news,
+      changes: news.changes.flatMap((index) => changes.get(index) ?? []),
+      hints: news.hints.flatMap((index) => hints.get(index) ?? []),
+    }))
+    .filter((news) => news.changes.length + news.hints.length > 0);
+}
+
+function positionsOf(entries: readonly LeftEntry[]): ReadonlyMap<number, number> {
+  return new Map(entries.map(({ index }, position) => [index, position]));
 }
 
 function pick(given: readonly LeftEntry[], undelivered: readonly LeftEntry[]): LeftEntry[] {

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
+import type { CallbackInbox, InboxMessage, StoreResult } from '../webhook/callback-inbox.js';
+import { BusyError, UnavailableError } from '../webhook/errors.js';
+import { GroupingInbox } from '../webhook/grouping-inbox.js';
+import { isOutage } from '../webhook/temporal-outage.js';
+import type { CallbackDeliveryInput } from '../workflows/contract.js';
+
+const AT = '2031-01-01T10:00:00Z';
+
+interface Write {
+  readonly message: InboxMessage;
+  readonly succeed: (result?: StoreResult) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** In Temporal's place: an inbox whose writes end when the test says so. */
+class HeldInbox implements CallbackInbox {
+  readonly writes: Write[] = [];
+
+  store(message: InboxMessage): Promise<StoreResult> {
+    return new Promise((resolve, reject) => {
+      const succeed = (result: StoreResult = 'stored'): void => {
+        resolve(result);
+      };
+      this.writes.push({ message, succeed, fail: reject });
+    });
+  }
+
+  write(index: number): Write {
+    const write = this.writes[index];
+    assert.ok(write, `there is no write ${index} of ${this.writes.length}`);
+    return write;
+  }
+
+  /** Of the delivery that a write is. */
+  group(index: number): CallbackDeliveryInput {
+    const { message } = this.write(index);
+    assert.equal(message.kind, 'delivery');
+    return message.input;
+  }
+}
+
+function report(documentId: string = randomUUID()): InboxMessage & { kind: 'report' } {
+  const change = { subject: 'signer', id: randomUUID(), status: 'signed', at: AT, position: 0 };
+  return {
+    kind: 'report',
+    document: { documentId, group: 'sales' },
+    report: { source: 'realtime', changes: [change as never] },
+  };
+}
+
+function named({ named: news = [] }: CallbackDeliveryInput): string[] {
+  return news.map(({ documentId }) => documentId);
+}
+
+interface Setting {
+  readonly temporal: HeldInbox;
+  readonly inbox: GroupingInbox;
+  readonly groups: number[];
+}
+
+function setUp(limits: { maxBytes?: number; maxMembers?: number } = {}): Setting {
+  const temporal = new HeldInbox();
+  const groups: number[] = [];
+  const onGroup = (members: number): void => void groups.push(members);
+  return { temporal, groups, inbox: new GroupingInbox({ inbox: temporal, onGroup, ...limits }) };
+}
+
+/** Four writes under way: what comes now waits. */
+function fill({ inbox }: Setting): Promise<StoreResult>[] {
+  return Array.from({ length: 4 }, () => inbox.store(report()));
+}
+
+test('at rest a callback is a write of its own, and its answer is that write’s', async () => {
+  const { temporal, inbox } = setUp();
+  const message = report();
+  const storing = inbox.store(message);
+  assert.deepEqual(temporal.writes[0]?.message, message);
+  temporal.write(0).succeed('closed');
+  assert.equal(await storing, 'closed');
+});
+
+test('what comes while four are being written goes out together, in order, and each is answered', async () => {
+  const setting = setUp();
+  const { temporal, inbox, groups } = setting;
+  const first = fill(setting);
+  const messages = [report(), report(), report()];
+  const storing = messages.map((message) => inbox.store(message));
+  assert.equal(temporal.writes.length, 4);
+  temporal.write(2).succeed();
+  assert.equal(await first[2], 'stored');
+  assert.equal(temporal.writes.length, 5);
+  const { source, changes, hints, setAside } = temporal.group(4);
+  assert.deepEqual([source, hints, setAside], ['realtime', [], []]);
+  assert.deepEqual(
+    changes,
+    messages.flatMap((message) => message.report.changes),
+  );
+  assert.deepEqual(
+    temporal.group(4).named,
+    messages.map(({ document }, index) => ({ ...document, changes: [index], hints: [] })),
+  );
+  let answered = 0;
+  for (const each of storing) void each.then(() => (answered += 1));
+  await setImmediate();
+  assert.equal(answered, 0);
+  temporal.write(4).succeed();
+  assert.deepEqual(await Promise.all(storing), ['stored', 'stored', 'stored']);
+  assert.deepEqual(groups, [3]);
+});
+
+test('nobody waits for more than two writes: the one under way and the one it is part of', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  void Promise.all(fill(setting));
+  const early = [report(), report()];
+  for (const message of early) void inbox.store(message);
+  temporal.write(0).succeed();
+  await setImmediate();
+  const late = [report(), report(), report()];
+  for (const message of late) void inbox.store(message);
+  // Three of the first four end, but a group is under way: those that came later wait for it.
+  for (const index of [1, 2, 3]) temporal.write(index).succeed();
+  await setImmediate();
+  assert.equal(temporal.writes.length, 5);
+  temporal.write(4).succeed();
+  await setImmediate();
+  assert.equal(temporal.writes.length, 6);
+  assert.deepEqual(
+    named(temporal.group(5)),
+    late.map(({ document }) => document.documentId),
+  );
+});
+
+test('a full group goes out beside the one under way; where that is too much, callers are told', async () => {
+  const setting = setUp({ maxMembers: 3 });
+  const { temporal, inbox } = setting;
+  const first = fill(setting);
+  const storing = [report(), report()].map((message) => inbox.store(message));
+  for (const index of [0, 1, 2, 3]) temporal.write(index).succeed();
+  await Promise.all(first);
+  // One group under way: three more beside it, and one that waits.
+  storing.push(...Array.from({ length: 12 }, () => inbox.store(report())));
+  assert.equal(temporal.writes.length, 8);
+  await assert.rejects(inbox.store(report()), BusyError);
+  for (const index of [4, 5, 6, 7]) temporal.write(index).succeed();
+  await setImmediate();
+  temporal.write(8).succeed();
+  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
+});
+
+test('to be busy is no outage: the spool is not for it', () => {
+  assert.equal(isOutage(new BusyError()), false);
+});
+
+test('a group is bounded in bytes', async () => {
+  const setting = setUp({ maxBytes: 1000 });
+  const { temporal, inbox } = setting;
+  void Promise.all(fill(setting));
+  for (let count = 0; count < 20; count += 1) void inbox.store(report()).catch(() => undefined);
+  temporal.write(0).succeed();
+  await setImmediate();
+  assert.ok(JSON.stringify(temporal.group(4).changes).length < 1000);
+  assert.ok(temporal.group(4).changes.length > 1);
+});
+
+test('when Temporal is away, whoever waits is told at once', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  const first = fill(setting);
+  const storing = [report(), report()].map((message) => inbox.store(message));
+  const away = new UnavailableError(new Error('No connection established'));
+  const all = Promise.allSettled([...first.slice(1), ...storing]);
+  temporal.write(0).fail(away);
+  await assert.rejects(first[0] ?? Promise.resolve(), away);
+  for (const each of storing) await assert.rejects(each, away);
+  assert.equal(temporal.writes.length, 4);
+  for (const index of [1, 2, 3]) temporal.write(index).succeed();
+  await all;
+});
+
+test('of a group that is refused each goes alone, so that one to blame is in nobody’s way', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  void Promise.all(fill(setting));
+  const poison = report();
+  const storing = [report(), poison, report()].map((message) => inbox.store(message));
+  temporal.write(0).succeed();
+  await setImmediate();
+  const details = 'BlobSize exceeds limit.';
+  const cause = Object.assign(new Error(details), { code: 3, details, metadata: {} });
+  const refused = new UnavailableError(cause);
+  temporal.write(4).fail(refused);
+  await setImmediate();
+  assert.deepEqual(
+    temporal.writes.slice(5).map(({ message }) => message.kind),
+    ['report', 'report', 'report'],
+  );
+  temporal.write(5).succeed();
+  temporal.write(6).fail(refused);
+  temporal.write(7).succeed('closed');
+  const results = await Promise.allSettled(storing);
+  assert.deepEqual(
+    results.map((result) => (result.status === 'fulfilled' ? result.value : result.status)),
+    ['stored', 'rejected', 'closed'],
+  );
+});
+
+test('notices and signers without a document come along; batches and hints go alone', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  void Promise.all(fill(setting));
+  const documentId = randomUUID();
+  const change = report().report.changes[0];
+  assert.ok(change);
+  const unrouted = { source: 'realtime', receivedAt: AT, changes: [change], setAside: [] } as const;
+  const batch = { ...unrouted, source: 'batch' } as const;
+  const aside = { ...unrouted, changes: [], setAside: [{ reason: 'odd', entry: '{}' }] };
+  const messages: InboxMessage[] = [
+    { kind: 'notice', document: { documentId, tag: 'order-17' } },
+    { kind: 'delivery', digest: 'a', input: unrouted },
+    { kind: 'delivery', digest: 'b', input: aside },
+    { kind: 'delivery', digest: 'c', input: { ...unrouted, held: 'too old' } },
+    { kind: 'delivery', digest: 'd', input: batch },
+    { kind: 'hint', documentId, receivedAt: AT },
+  ];
+  for (const message of messages) void inbox.store(message);
+  assert.deepEqual(
+    temporal.writes.slice(4).map(({ message }) => message),
+    messages.slice(3),
+  );
+  temporal.write(0).succeed();
+  await setImmediate();
+  const { receivedAt, ...group } = temporal.group(7);
+  assert.ok(Date.parse(receivedAt) > 0);
+  assert.deepEqual(group, {
+    source: 'realtime',
+    changes: [change],
+    hints: [documentId],
+    named: [{ documentId, tag: 'order-17', changes: [], hints: [0] }],
+    setAside: [{ reason: 'odd', entry: '{}' }],
+  });
+});

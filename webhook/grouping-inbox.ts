@@ -1,0 +1,141 @@
+/**
+ * Group commit: under load many callbacks share one write, as databases do with their log.
+ *
+ * Callbacks of one document may so overtake each other: one goes alone while an earlier one waits
+ * in a group, or is on its way from a delivery. That changes nothing, because a document's state is
+ * a join of all that was ever said of it: any order of the same news ends in the same state. And a
+ * notice only makes the workflow ask the provider, which is never answered with the past.
+ *
+ * The Workflow ID of a group is random: the same members never meet again. A member that is sent
+ * again comes in other company or alone, and its document already knows what it says.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  bytesInGroup,
+  GROUP_MAX_BYTES,
+  groupedDelivery,
+  type GroupMember,
+} from './callback-group.js';
+import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
+import { BusyError } from './errors.js';
+import { isOutage } from './temporal-outage.js';
+
+/** Together in flight. While there are fewer, and no group among them, nobody waits. */
+const WRITES_MAX = 4;
+
+/** As many connections as the server takes at most: more never wait. */
+const GROUP_MAX_MEMBERS = 1000;
+
+interface GroupingInboxOptions {
+  /** Temporal's. */
+  readonly inbox: CallbackInbox;
+  /** So many callbacks have shared one write. */
+  readonly onGroup?: (members: number) => void;
+  /** The time in ms since 1970; the system's by default. */
+  readonly now?: () => number;
+  readonly maxBytes?: number;
+  readonly maxMembers?: number;
+}
+
+interface Waiting {
+  readonly message: GroupMember;
+  readonly resolve: (result: StoreResult | Promise<StoreResult>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * At rest each callback is one write and waits for nobody. Where as many as may be are in flight,
+ * or a group is, what arrives waits for one of them to end, and then goes out together: so nobody
+ * waits for more than two writes. What waits is never more than one group: a full one goes at once,
+ * and when that is not possible either, callers are told to come again.
+ */
+export class GroupingInbox implements CallbackInbox {
+  readonly #inbox: CallbackInbox;
+  readonly #onGroup: (members: number) => void;
+  readonly #now: () => number;
+  readonly #maxBytes: number;
+  readonly #maxMembers: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #writes = 0;
+  #groups = 0;
+
+  constructor(options: GroupingInboxOptions) {
+    this.#inbox = options.inbox;
+    this.#onGroup = options.onGroup ?? (() => undefined);
+    this.#now = options.now ?? Date.now;
+    this.#maxBytes = options.maxBytes ?? GROUP_MAX_BYTES;
+    this.#maxMembers = options.maxMembers ?? GROUP_MAX_MEMBERS;
+  }
+
+  /** Throws BusyError too, before anything of the message is kept. */
+  store(message: InboxMessage): Promise<StoreResult> {
+    const bytes = bytesInGroup(message);
+    if (bytes === undefined) return this.#inbox.store(message);
+    if (!this.#hasRoomFor(bytes)) this.#writeWaiting();
+    if (!this.#hasRoomFor(bytes)) return Promise.reject(new BusyError());
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ message: message as GroupMember, resolve, reject });
+      this.#waitingBytes += bytes;
+      if (this.#groups === 0) this.#writeWaiting();
+    });
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    if (this.#waiting.length === 0) return true;
+    return this.#waiting.length < this.#maxMembers && this.#waitingBytes + bytes <= this.#maxBytes;
+  }
+
+  #writeWaiting(): void {
+    if (this.#waiting.length === 0 || this.#writes >= WRITES_MAX) return;
+    void this.#write(this.#takeWaiting());
+  }
+
+  #takeWaiting(): readonly Waiting[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return waiting;
+  }
+
+  async #write(members: readonly Waiting[]): Promise<void> {
+    const isGroup = members.length > 1;
+    this.#writes += 1;
+    if (isGroup) this.#groups += 1;
+    try {
+      const result = await this.#inbox.store(this.#asOne(members));
+      if (isGroup) this.#onGroup(members.length);
+      for (const { resolve } of members) resolve(result);
+    } catch (error) {
+      this.#failed(members, error);
+    }
+    this.#writes -= 1;
+    if (isGroup) this.#groups -= 1;
+    if (this.#groups === 0) this.#writeWaiting();
+  }
+
+  #asOne(members: readonly Waiting[]): InboxMessage {
+    const [first] = members;
+    if (first !== undefined && members.length === 1) return first.message;
+    const messages = members.map(({ message }) => message);
+    return groupMessage(messages, this.#now());
+  }
+
+  /** Of a group that is refused, one may be to blame: each goes alone. */
+  #failed(members: readonly Waiting[], error: unknown): void {
+    if (isOutage(error)) {
+      // What waits would only wait as long once more.
+      for (const { reject } of [...members, ...this.#takeWaiting()]) reject(error);
+    } else if (members.length === 1) {
+      for (const { reject } of members) reject(error);
+    } else {
+      for (const { message, resolve } of members) resolve(this.#inbox.store(message));
+    }
+  }
+}
+
+/** All members as one write, under an ID that no other write ever has. */
+export function groupMessage(members: readonly GroupMember[], nowMs: number): InboxMessage {
+  const input = groupedDelivery(members, new Date(nowMs).toISOString());
+  return { kind: 'delivery', digest: `group-${randomUUID()}`, input };
+}
