@@ -52,6 +52,11 @@ const importTable = {
       'sandbox/(index|configuration)',
       'webhook/(app|main|configuration)',
       'worker/(main|configuration|workflow-bundle)',
+      // What the doctor looks at, by the rules of those whose it is.
+      'webhook/(certificates|spool/record-log)',
+      'worker/namespace',
+      // The archive and its verification, the last reconciliation.
+      'activities/index',
     ],
     packages: '^@temporalio/workflow$',
   },

@@ -32,6 +32,13 @@ export { createSlackChannel } from './announcements/slack-channel.js';
 export { channelPolicyOf } from './announcements/channel-policy.js';
 export type { Archive } from './archive/archive.js';
 export { openArchive } from './archive/open-archive.js';
+export {
+  flawText,
+  verifyArchive,
+  type DocumentVerdict,
+  type Flaw,
+} from './archive/verify-archive.js';
+export { lastCompleteRun } from './reconciliation-runs.js';
 
 /** What the activities work with. */
 export interface ActivitiesDependencies {

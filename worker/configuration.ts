@@ -63,6 +63,19 @@ export function readConfiguration(environment: Environment = process.env): Worke
   return configuration;
 }
 
+/** Where the archive is, for who needs nothing else of a worker. @throws ConfigurationError */
+export function readArchiveConfiguration(
+  environment: Environment = process.env,
+): Pick<WorkerConfiguration, 'archiveUrl' | 'archiveS3'> {
+  const settings = new Settings(environment);
+  const configuration = {
+    archiveUrl: readArchiveUrl(settings),
+    archiveS3: readArchiveS3(settings),
+  };
+  settings.check();
+  return configuration;
+}
+
 function readArchiveUrl(settings: Settings): string {
   const url = settings.text('ARCHIVE_URL') ?? 'file:.countersign/archive';
   if (!url.startsWith('file:') && !S3_URL.test(url)) {

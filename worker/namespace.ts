@@ -44,28 +44,44 @@ export async function ensureSearchAttributes(
   const known = await call(connection, () =>
     connection.operatorService.listSearchAttributes({ namespace }),
   );
-  const missing: Record<string, IndexedValueType> = {};
-  for (const { name, type } of Object.values(SEARCH_ATTRIBUTES)) {
-    const wanted = INDEXED_TYPES[type];
-    const actual = known.customAttributes[name];
-    if (actual === undefined) missing[name] = wanted;
-    else if (actual !== wanted)
-      throw new NamespaceError(otherType(namespace, name, wanted, actual));
-  }
+  const { missing, wrong } = compareSearchAttributes(known.customAttributes);
+  const [first] = wrong;
+  if (first) throw new NamespaceError(otherType(namespace, first));
   if (Object.keys(missing).length === 0) return;
   await addSearchAttributes(connection, namespace, missing);
   await untilUsable(connection, namespace);
 }
 
-function otherType(
-  namespace: string,
-  name: string,
-  wanted: IndexedValueType,
-  actual: IndexedValueType,
-): string {
+/** A search attribute that exists with another type than Countersign's. */
+export interface WrongSearchAttribute {
+  readonly name: string;
+  /** Types, by the server's names. */
+  readonly wanted: string;
+  readonly actual: string;
+}
+
+/** Search attributes that a namespace lacks, with their types, and those of another type. */
+export function compareSearchAttributes(known: Readonly<Record<string, IndexedValueType>>): {
+  readonly missing: Record<string, IndexedValueType>;
+  readonly wrong: readonly WrongSearchAttribute[];
+} {
+  const missing: Record<string, IndexedValueType> = {};
+  const wrong: WrongSearchAttribute[] = [];
+  for (const { name, type } of Object.values(SEARCH_ATTRIBUTES)) {
+    const wanted = INDEXED_TYPES[type];
+    const actual = known[name];
+    if (actual === undefined) missing[name] = wanted;
+    else if (actual !== wanted) {
+      wrong.push({ name, wanted: IndexedValueType[wanted], actual: IndexedValueType[actual] });
+    }
+  }
+  return { missing, wrong };
+}
+
+function otherType(namespace: string, { name, wanted, actual }: WrongSearchAttribute): string {
   return (
-    `the search attribute ${name} of namespace ${namespace} is ${IndexedValueType[actual]}, ` +
-    `but Countersign needs ${IndexedValueType[wanted]}: remove or rename it, or use another namespace`
+    `the search attribute ${name} of namespace ${namespace} is ${actual}, but Countersign needs ` +
+    `${wanted}: remove or rename it, or use another namespace`
   );
 }
 

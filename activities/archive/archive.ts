@@ -44,6 +44,21 @@ export interface ArchiveAttempt {
   discard(): Promise<void>;
 }
 
+/** All that is kept of one document in one place, as it lies there: nothing of it is believed. */
+export interface StoredDocument {
+  readonly documentId: string;
+  /** `quarantine`: what failed its check, beside the documents. */
+  readonly place: 'documents' | 'quarantine';
+  /** The receipt among them, in no order. */
+  readonly files: readonly StoredFile[];
+}
+
+/** A file as it lies there. */
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /**
  * Where finished documents are kept. A document is archived exactly when it has a receipt, and then
  * all its files are there. Failures of storage are thrown as the system's errors, or as failures of
@@ -54,4 +69,17 @@ export interface Archive {
   readReceipt(documentId: string): Promise<ArchiveReceipt | undefined>;
   /** Begins an attempt; any number may run at once, also in other processes. */
   begin(documentId: string): Promise<ArchiveAttempt>;
+  /**
+   * Everything that is kept, or what is kept of one document; changes nothing. What is no
+   * document's ID, and attempts under way, are passed over.
+   */
+  list(documentId?: string): AsyncIterable<StoredDocument>;
+  /** A document's file or receipt, piece by piece; undefined where it is not there. */
+  openFile(documentId: string, name: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /**
+   * Whether documents could be archived now: leaves nothing behind.
+   * @returns `readable` where writing could not be tried without leaving something
+   * @throws what archiving would fail with
+   */
+  tryOut(): Promise<'writable' | 'readable'>;
 }

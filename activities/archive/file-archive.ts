@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { ArchivedFile, ArchiveReceipt } from '../../workflows/contract.js';
 import type { Archive, ArchiveAttempt, QuarantineNote } from './archive.js';
 import { QUARANTINE, requireDocumentId } from './document-id.js';
+import { listStored, openStored, tryOutFolder } from './file-listing.js';
 import { makeFolder, moveDurably, syncFolder, writeDurably } from './durable-file.js';
 import { receiptText } from './receipt.js';
 import { optional, readReceiptFile, RECEIPT_NAME } from './receipt-file.js';
@@ -59,6 +60,10 @@ export function createFileArchive(
     async begin(documentId) {
       return beginAttempt(places(documentId));
     },
+    list: (documentId) =>
+      listStored(root, documentId === undefined ? undefined : requireDocumentId(documentId)),
+    openFile: (documentId, name) => openStored(places(documentId).folder, name),
+    tryOut: () => tryOutFolder(root),
   };
 }
 

@@ -45,5 +45,10 @@ function openS3Archive(url: string, { s3, logger }: ArchiveOptions): Archive {
   return {
     readReceipt: async (documentId) => (await open()).readReceipt(documentId),
     begin: async (documentId) => (await open()).begin(documentId),
+    async *list(documentId) {
+      yield* (await open()).list(documentId);
+    },
+    openFile: async (documentId, name) => (await open()).openFile(documentId, name),
+    tryOut: async () => (await open()).tryOut(),
   };
 }

@@ -4,6 +4,7 @@ import type { Archive, ArchiveAttempt, ArchiveFileName, QuarantineNote } from '.
 import { QUARANTINE, requireDocumentId } from './document-id.js';
 import { RECEIPT_NAME } from './receipt-file.js';
 import { receiptText } from './receipt.js';
+import { listStored } from './s3-listing.js';
 import { openS3Bucket, type S3Bucket } from './s3-bucket.js';
 import { s3Refusal, s3Unavailable } from './s3-failures.js';
 import type { S3Location } from './s3-location.js';
@@ -66,6 +67,18 @@ export function createS3Archive(
       const standing = await readStanding(place);
       if (standing.kind === 'damaged') throw damagedReceipt(place, standing.why);
       return beginAttempt(place);
+    },
+    list: (documentId) =>
+      listStored(bucket, documentId === undefined ? undefined : requireDocumentId(documentId)),
+    openFile: (documentId, name) => bucket.open(placeOf(documentId).keyOf(name)),
+    async tryOut() {
+      // The first document makes it; until then nothing can be written that stays as it was.
+      if ((await bucket.lengthOf(ABOUT_NAME)) === undefined) {
+        await bucket.list('')[Symbol.asyncIterator]().next();
+        return 'readable';
+      }
+      await requireConditions(bucket);
+      return 'writable';
     },
   };
 }

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { GetObjectCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { S3Location } from './s3-location.js';
 import { s3Failure, type S3Place } from './s3-failures.js';
@@ -33,6 +38,17 @@ export interface S3Bucket {
   readText(key: string, maxBytes: number): Promise<string | undefined>;
   /** An object's length in bytes; undefined where there is none. */
   lengthOf(key: string): Promise<number | undefined>;
+  /** An object's bytes, piece by piece; undefined where there is none. */
+  open(key: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** The objects whose keys begin so, in the order of their keys. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+}
+
+/** An object as a listing shows it. */
+export interface StoredObject {
+  /** Without the archive's prefix. */
+  readonly key: string;
+  readonly bytes: number;
 }
 
 /** For messages; an endpoint's URL may hold more than it should. */
@@ -89,8 +105,36 @@ export function openS3Bucket(location: S3Location, settings: S3Settings): S3Buck
     putNew: (key, content, options) => told(putNew(key, content, options)),
     lengthOf: (key) => told(lengthOf(key)),
     inspect: (key) => told(existing(get(key)).then(inspectAnswer)),
+    open: (key) => told(existing(get(key)).then((got) => got && piecesOf(got, place))),
+    list: (prefix) => listObjects(client, { place, prefix: keyOf(prefix), cut: keyOf('').length }),
     readText: (key, maxBytes) => told(existing(get(key)).then((got) => textOf(got, maxBytes))),
   };
+}
+
+async function* listObjects(
+  client: S3Client,
+  {
+    place,
+    prefix,
+    cut,
+  }: { readonly place: S3Place; readonly prefix: string; readonly cut: number },
+): AsyncGenerator<StoredObject> {
+  try {
+    const pages = paginateListObjectsV2({ client }, { Bucket: place.bucket, Prefix: prefix });
+    for await (const { Contents = [] } of pages) {
+      for (const { Key = '', Size = 0 } of Contents) yield { key: Key.slice(cut), bytes: Size };
+    }
+  } catch (error) {
+    throw s3Failure(error, place);
+  }
+}
+
+async function* piecesOf(got: GetObjectCommandOutput, place: S3Place): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bodyOf(got);
+  } catch (error) {
+    throw s3Failure(error, place);
+  }
 }
 
 /** What is awaited, or undefined where S3 says that there is no such object. */

@@ -1,5 +1,8 @@
 /** Every command, in the order of the help. */
 import type { Command } from '../command.js';
+import { archive } from './archive.js';
+import { callbacks } from './callbacks.js';
+import { doctor } from './doctor.js';
 import { completion } from './completion.js';
 import { create } from './create.js';
 import { list } from './list.js';
@@ -26,6 +29,9 @@ export const COMMANDS: readonly Command[] = [
   subscribe,
   unsubscribe,
   subscriptions,
+  archive,
+  callbacks,
+  doctor,
   sandbox,
   completion,
 ];

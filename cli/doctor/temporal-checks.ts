@@ -1,0 +1,172 @@
+import { isGrpcServiceError, type Client, type Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract.js';
+import { compareSearchAttributes } from '../../worker/namespace.js';
+import { oneLine, ok, problem, warning, type Check, type Verdict } from './check.js';
+
+const { TaskQueueType } = proto.temporal.api.enums.v1;
+
+/** gRPC's NOT_FOUND. */
+const NOT_FOUND = 5;
+
+/** A worker asks again at least once a minute. */
+const POLLED_WITHIN_MS = 100_000;
+
+/** What the checks of Temporal ask. */
+export interface TemporalTarget {
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly address: string;
+  /** How long a single call may take, in ms. */
+  readonly limitMs: number;
+}
+
+/** Calls with a deadline: without one a call to a server that is away hangs. */
+export function asking<Answer>(
+  { client, limitMs }: Pick<TemporalTarget, 'client' | 'limitMs'>,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  return client.withDeadline(Date.now() + limitMs, ask);
+}
+
+/** Whether a server answers, and which. */
+export function temporalCheck(target: TemporalTarget): Check {
+  const { client, address } = target;
+  return {
+    name: 'Temporal server',
+    run: async () => {
+      try {
+        // A call alone would be repeated for longer than anybody waits.
+        await target.connection.ensureConnected();
+        const info = await asking(target, () => client.workflowService.getSystemInfo({}));
+        return ok(`${address}, version ${info.serverVersion}`);
+      } catch (error) {
+        return problem(
+          `${address} does not answer: ${oneLine(error)}`,
+          'Start it, or set TEMPORAL_ADDRESS (and TLS or TEMPORAL_API_KEY) or a profile.',
+        );
+      }
+    },
+  };
+}
+
+/** Whether the namespace is there. */
+export function namespaceCheck(target: TemporalTarget): Check {
+  const { client } = target;
+  const { namespace } = client.options;
+  return {
+    name: 'namespace',
+    needs: ['Temporal server'],
+    run: async () => {
+      try {
+        await asking(target, () => client.workflowService.describeNamespace({ namespace }));
+        return ok(namespace);
+      } catch (error) {
+        if (!isGrpcServiceError(error)) throw error;
+        const code: number = error.code;
+        if (code !== NOT_FOUND) throw error;
+        return problem(
+          `the server has no namespace ${namespace}`,
+          `Create it (temporal operator namespace create -n ${namespace}) or set TEMPORAL_NAMESPACE.`,
+        );
+      }
+    },
+  };
+}
+
+/** Whether closed workflows are kept as long as the settings want. */
+export function retentionCheck(target: TemporalTarget, wantedMs: number): Check {
+  const { client } = target;
+  const { namespace } = client.options;
+  return {
+    name: 'retention',
+    needs: ['namespace'],
+    run: async () => {
+      const { config } = await asking(target, () =>
+        client.workflowService.describeNamespace({ namespace }),
+      );
+      return retentionVerdict(
+        Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1000,
+        wantedMs,
+      );
+    },
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/** Zero stands for ever. Pure. */
+export function retentionVerdict(actualMs: number, wantedMs: number): Verdict {
+  const days = (ms: number): string => `${Math.round((ms / DAY_MS) * 10) / 10} days`;
+  if (actualMs === 0) return ok('closed workflows are kept for ever');
+  if (actualMs >= wantedMs) return ok(`closed workflows are kept ${days(actualMs)}`);
+  return warning(
+    `closed workflows are kept ${days(actualMs)}, wanted are ${days(wantedMs)}`,
+    'Start a worker, which raises it; or raise it yourself: temporal operator namespace update --retention.',
+  );
+}
+
+/** Whether every search attribute is registered with its type. */
+export function searchAttributesCheck(target: TemporalTarget): Check {
+  const { client } = target;
+  const { namespace } = client.options;
+  return {
+    name: 'search attributes',
+    needs: ['namespace'],
+    run: async () => {
+      const { customAttributes } = await asking(target, () =>
+        target.connection.operatorService.listSearchAttributes({ namespace }),
+      );
+      const { missing, wrong } = compareSearchAttributes(customAttributes);
+      if (wrong.length > 0) {
+        return problem(
+          wrong.map(({ name, actual, wanted }) => `${name} is ${actual}, not ${wanted}`).join('; '),
+          'Remove or rename them, or use another namespace.',
+        );
+      }
+      const names = Object.keys(missing);
+      if (names.length > 0) {
+        return problem(`not registered: ${names.join(', ')}`, 'Start a worker: it registers them.');
+      }
+      return ok(`all ${Object.keys(SEARCH_ATTRIBUTES).length} registered`);
+    },
+  };
+}
+
+/** Whether a worker polls the task queue, for workflows and for activities. */
+export function workersCheck(target: TemporalTarget, taskQueue: string): Check {
+  return {
+    name: 'workers',
+    needs: ['namespace'],
+    run: async () => {
+      const [workflow = 0, activity = 0] = await Promise.all(
+        [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY].map(
+          (type) => countPollers(target, taskQueue, type),
+        ),
+      );
+      if (workflow > 0 && activity > 0) return ok(`${activity} poll the task queue ${taskQueue}`);
+      return problem(
+        `no worker polls the task queue ${taskQueue}`,
+        'Start one (npm run start:worker), or set the same COUNTERSIGN_TASK_QUEUE everywhere.',
+      );
+    },
+  };
+}
+
+async function countPollers(
+  target: TemporalTarget,
+  taskQueue: string,
+  taskQueueType: proto.temporal.api.enums.v1.TaskQueueType,
+): Promise<number> {
+  const { client } = target;
+  const { pollers } = await asking(target, () =>
+    client.workflowService.describeTaskQueue({
+      namespace: client.options.namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType,
+    }),
+  );
+  const sinceS = (Date.now() - POLLED_WITHIN_MS) / 1000;
+  return pollers.filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > sinceS)
+    .length;
+}

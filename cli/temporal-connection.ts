@@ -1,0 +1,36 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Environment } from '../configuration/settings.js';
+
+/** A client that has not connected yet: the first call does. */
+export interface TemporalConnection {
+  readonly client: Client;
+  readonly connection: Connection;
+  /** `host:port` */
+  readonly address: string;
+}
+
+/** Somebody waits at a terminal. */
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Temporal as an environment or a profile names it. Whoever gets it closes `connection`.
+ * @throws Error where the profile's file cannot be read
+ */
+export function openTemporal(
+  environment: Environment,
+  connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
+): TemporalConnection {
+  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
+  const { connectionOptions, namespace } = loadClientConnectConfig({
+    overrideEnvVars: Object.fromEntries(set) as Record<string, string>,
+  });
+  const { address = 'localhost:7233' } = connectionOptions;
+  const connection = Connection.lazy({
+    ...connectionOptions,
+    address,
+    connectTimeout: connectTimeoutMs,
+  });
+  const client = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
+  return { client, connection, address };
+}
