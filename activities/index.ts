@@ -26,6 +26,7 @@ import type { WantedSubscriptions } from '../provider/subscription-plan.js';
 
 export type { Channel } from './announcements/channel.js';
 export { createEmailChannel } from './announcements/email-channel.js';
+export { readEmailTemplates, type EmailTemplates } from './announcements/email-templates.js';
 export { createHttpChannel } from './announcements/http-channel.js';
 export { createLogChannel } from './announcements/log-channel.js';
 export { createSlackChannel } from './announcements/slack-channel.js';

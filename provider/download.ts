@@ -2,15 +2,25 @@ import type { Readable } from 'node:stream';
 import axios from 'axios';
 import { reasonOf } from './error-reason.js';
 import { asked, transportError, unexpectedAnswer, type Call } from './http-failure.js';
+import { namesPrivateAddress, PRIVATE_ADDRESS_CODE, publicAgents } from './private-addresses.js';
 import { ProviderError } from './provider-error.js';
 import { plainRequest, type ProviderHttp, type StreamedAnswer } from './provider-http.js';
-import { textOf, timedStream } from './timed-stream.js';
+import { textOf, timedStream, TOO_LARGE_CODE } from './timed-stream.js';
 
 /** Hops from the API to the storage: one is usual. */
 const MAX_REDIRECTS = 5;
 
 /** Of an error's body: enough for any reason. */
 const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Of a file: nobody signs more, and an endless one must not fill the disk. */
+const MAX_FILE_BYTES = 1024 ** 3;
+
+const TOO_LARGE = 'was answered with a file of more than 1 GiB';
+
+const PRIVATE_REDIRECT =
+  'was answered with a redirect to a private address; if that is right, set ' +
+  'LEGALESIGN_PRIVATE_ADDRESSES=allow';
 
 /** What a download is made with. */
 export interface DownloadOptions {
@@ -19,6 +29,8 @@ export interface DownloadOptions {
   /** Until the headers, and then between any two pieces of the body. */
   readonly timeoutMs: number;
   readonly secrets: readonly string[];
+  /** Whether a redirect may lead to this machine or a private network. */
+  readonly allowsPrivateAddresses: boolean;
 }
 
 /** A file's bytes, or why there are none: no such resource, or fetched back from the archive. */
@@ -32,7 +44,11 @@ function refusal(call: Call, came: string): ProviderError {
 }
 
 /** Where a redirect leads. Its query is a key to the storage, and so never shown. */
-function nextLocation(call: Call, location: unknown, from: URL): URL {
+function nextLocation(
+  call: Call,
+  location: unknown,
+  { from, allowsPrivateAddresses }: { from: URL; allowsPrivateAddresses: boolean },
+): URL {
   if (typeof location !== 'string' || !URL.canParse(location, from.href)) {
     throw refusal(call, 'was answered with a redirect to nowhere');
   }
@@ -43,14 +59,20 @@ function nextLocation(call: Call, location: unknown, from: URL): URL {
   if (from.protocol === 'https:' && next.protocol === 'http:') {
     throw refusal(call, 'was answered with a redirect from https: to http:');
   }
+  if (!allowsPrivateAddresses && namesPrivateAddress(next)) throw refusal(call, PRIVATE_REDIRECT);
   return next;
 }
 
 /** From the storage, with a bare client: our credentials are for the provider's API alone. */
-async function openLocation(call: Call, location: URL, timeoutMs: number): Promise<StreamedAnswer> {
+async function openLocation(
+  call: Call,
+  location: URL,
+  { timeoutMs, allowsPrivateAddresses }: DownloadOptions,
+): Promise<StreamedAnswer> {
   try {
     const response = await axios.request<Readable>({
       ...plainRequest,
+      ...(allowsPrivateAddresses ? {} : publicAgents()),
       url: location.href,
       timeout: timeoutMs,
       responseType: 'stream',
@@ -60,6 +82,9 @@ async function openLocation(call: Call, location: URL, timeoutMs: number): Promi
     const headers = response.headers as Readonly<Record<string, unknown>>;
     return { status: response.status, headers, body: response.data };
   } catch (error) {
+    if ((error as { code?: unknown }).code === PRIVATE_ADDRESS_CODE) {
+      throw refusal(call, PRIVATE_REDIRECT);
+    }
     throw transportError(call, error, timeoutMs);
   }
 }
@@ -74,12 +99,13 @@ async function follow(
   options: DownloadOptions,
 ): Promise<StreamedAnswer> {
   let answer = first;
-  let url = new URL(options.apiUrl + call.path);
+  const { apiUrl, allowsPrivateAddresses } = options;
+  let url = new URL(apiUrl + call.path);
   for (let hops = 0; isRedirect(answer.status); hops += 1) {
     answer.body.destroy();
     if (hops === MAX_REDIRECTS) throw refusal(call, `was redirected over ${MAX_REDIRECTS} times`);
-    url = nextLocation(call, answer.headers['location'], url);
-    answer = await openLocation(call, url, options.timeoutMs);
+    url = nextLocation(call, answer.headers['location'], { from: url, allowsPrivateAddresses });
+    answer = await openLocation(call, url, options);
   }
   return answer;
 }
@@ -97,10 +123,17 @@ async function storageRefusal(
 }
 
 function fileOf(call: Call, answer: StreamedAnswer, timeoutMs: number): Download {
-  const stream = timedStream(answer.body, timeoutMs, (error) =>
-    transportError(call, error, timeoutMs),
-  );
   const contentLength = Number(answer.headers['content-length'] ?? Number.NaN);
+  if (contentLength > MAX_FILE_BYTES) {
+    answer.body.destroy();
+    throw refusal(call, TOO_LARGE);
+  }
+  const limits = { idleMs: timeoutMs, maxBytes: MAX_FILE_BYTES };
+  const stream = timedStream(answer.body, limits, (error) =>
+    (error as { code?: unknown }).code === TOO_LARGE_CODE
+      ? refusal(call, TOO_LARGE)
+      : transportError(call, error, timeoutMs),
+  );
   return {
     kind: 'file',
     stream,

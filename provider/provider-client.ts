@@ -8,6 +8,7 @@ import type { Download } from './download.js';
 import { downloads } from './file-downloads.js';
 import { createJsonCalls } from './json-calls.js';
 import type { Notification, Subscription } from './notifications.js';
+import { namesPrivateAddress } from './private-addresses.js';
 import { createProviderHttp } from './provider-http.js';
 import { reads } from './resource-reads.js';
 import { writes } from './resource-writes.js';
@@ -29,6 +30,11 @@ export interface ProviderClientOptions {
   readonly apiKey: string;
   /** Sent with keys of the newer kind. */
   readonly organisation?: string | undefined;
+  /**
+   * Whether the provider may redirect downloads to this machine, a private network or a metadata
+   * service. By default only where the API itself is at such an address, as the sandbox is.
+   */
+  readonly allowsPrivateAddresses?: boolean | undefined;
   /** For connecting, for a whole JSON answer, and between any two pieces of a download. */
   readonly timeoutMs: number;
   /** Calls started in any minute; unlimited when undefined. A sandbox account has 100. */
@@ -103,13 +109,14 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   const { timeoutMs, callsPerMinute, concurrency = DEFAULT_CONCURRENCY, logger } = options;
   const apiUrl = checkedUrl(options.apiUrl ?? DEFAULT_API_URL);
   const { headers, secrets } = credentialsOf(options.apiKey, options.organisation);
+  const { allowsPrivateAddresses = namesPrivateAddress(new URL(apiUrl)) } = options;
   const limiter = createCallLimiter({ concurrency, callsPerMinute, maxHoldMs: MAX_HOLD_MS });
   const http = createProviderHttp({ apiUrl, headers, timeoutMs, limiter, logger });
   const calls = createJsonCalls(http, secrets);
   return {
     ...reads(calls),
     ...writes(calls),
-    ...downloads({ http, apiUrl, timeoutMs, secrets }),
+    ...downloads({ http, apiUrl, timeoutMs, secrets, allowsPrivateAddresses }),
     close: () => {
       http.close();
     },

@@ -18,7 +18,12 @@ export function readProviderSettings(settings: Settings): ProviderClientOptions 
     min: 0,
     max: 100_000,
   });
+  const privateAddresses = settings.text('LEGALESIGN_PRIVATE_ADDRESSES');
   return {
+    allowsPrivateAddresses:
+      privateAddresses === undefined
+        ? undefined
+        : settings.oneOf('LEGALESIGN_PRIVATE_ADDRESSES', ['allow', 'refuse'], 'refuse') === 'allow',
     apiUrl: settings.url('LEGALESIGN_API_URL') ?? DEFAULT_API_URL,
     apiKey,
     organisation,

@@ -1,16 +1,26 @@
 import { Readable } from 'node:stream';
 
+/** Code of the error that ends a stream which is longer than it may. */
+export const TOO_LARGE_CODE = 'ETOOLARGE';
+
+/** What a stream is held to. */
+interface StreamLimits {
+  readonly idleMs: number;
+  readonly maxBytes: number;
+}
+
 /**
- * Passes a stream on and ends it with an error when the source is silent for too long. Only the
- * time in which bytes are awaited counts: a slow reader does not make the source late.
+ * Passes a stream on and ends it with an error when the source is silent for too long, or longer
+ * than it may be. Only the time in which bytes are awaited counts: a slow reader does not make the
+ * source late.
  * @param failure makes the error of the source's own; silence has the code `ETIMEDOUT`
  */
 export function timedStream(
   source: Readable,
-  idleMs: number,
+  limits: StreamLimits,
   failure: (cause: unknown) => unknown,
 ): Readable {
-  const passed = Readable.from(passOn(source, idleMs, failure), { objectMode: false });
+  const passed = Readable.from(passOn(source, limits, failure), { objectMode: false });
   // Destroying a stream that nobody has read yet does not reach the generator's end.
   passed.once('close', () => source.destroy());
   return passed;
@@ -18,13 +28,19 @@ export function timedStream(
 
 async function* passOn(
   source: Readable,
-  idleMs: number,
+  { idleMs, maxBytes }: StreamLimits,
   failure: (cause: unknown) => unknown,
 ): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let bytes = 0;
   for (;;) {
     const next = await nextInTime(source, chunks, idleMs, failure);
     if (next.done === true) return;
+    bytes += next.value.length;
+    if (bytes > maxBytes) {
+      source.destroy();
+      throw failure(Object.assign(new Error('too large'), { code: TOO_LARGE_CODE }));
+    }
     yield next.value;
   }
 }

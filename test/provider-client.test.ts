@@ -246,7 +246,7 @@ for (const [what, listener] of unclear) {
       request.resume();
       listener(request, response);
     };
-    const client = await clientOf(t, counted, { timeoutMs: 150 });
+    const client = await clientOf(t, counted, { timeoutMs: 1_000 });
     await assert.rejects(client.createDocument({}), isError({ kind: 'ambiguous' }));
     assert.equal(requests, 1);
   });

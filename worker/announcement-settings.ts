@@ -1,3 +1,5 @@
+import { readEmailTemplates } from '../activities/index.js';
+import type { EmailTemplates } from '../activities/index.js';
 import type { Settings } from '../configuration/settings.js';
 import { ANNOUNCED_EVENTS, channelsFor, namesEvent } from '../workflows/contract.js';
 import type { ChannelName, ChannelPolicy } from '../workflows/contract.js';
@@ -15,6 +17,8 @@ export interface EmailSettings {
   readonly smtpUrl: string;
   readonly from: string;
   readonly to: string;
+  /** Undefined: those that are built in. */
+  readonly templates: EmailTemplates | undefined;
 }
 
 const EVENTS_SETTINGS = {
@@ -63,7 +67,11 @@ function readWebhook(settings: Settings): AnnouncementSettings['webhook'] {
 function readEmail(settings: Settings): EmailSettings | undefined {
   const names = ['NOTIFY_SMTP_URL', 'NOTIFY_EMAIL_FROM', 'NOTIFY_EMAIL_TO'] as const;
   const [smtpUrl, from, to] = names.map((name) => settings.text(name));
-  if (smtpUrl === undefined && from === undefined && to === undefined) return undefined;
+  const templates = readTemplates(settings);
+  if (smtpUrl === undefined && from === undefined && to === undefined) {
+    if (templates) settings.problem(`NOTIFY_EMAIL_TEMPLATES without ${names.join(', ')}`);
+    return undefined;
+  }
   if (smtpUrl === undefined || from === undefined || to === undefined) {
     settings.problem(`${names.join(', ')}: e-mail needs all three`);
     return undefined;
@@ -71,7 +79,15 @@ function readEmail(settings: Settings): EmailSettings | undefined {
   if (!/^smtps?:\/\//.test(smtpUrl) || !URL.canParse(smtpUrl)) {
     settings.problem('NOTIFY_SMTP_URL is not an smtp:// or smtps:// URL');
   }
-  return { smtpUrl, from, to };
+  return { smtpUrl, from, to, templates };
+}
+
+function readTemplates(settings: Settings): EmailTemplates | undefined {
+  const folder = settings.text('NOTIFY_EMAIL_TEMPLATES');
+  if (folder === undefined) return undefined;
+  const { templates, problems } = readEmailTemplates(folder);
+  for (const problem of problems) settings.problem(`NOTIFY_EMAIL_TEMPLATES: ${problem}`);
+  return templates;
 }
 
 function readSlack(settings: Settings): AnnouncementSettings['slack'] {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { idempotencyKey, type Announcement } from '../../workflows/contract.js';
 import type { Channel } from './channel.js';
 import { emailMessage } from './email-message.js';
+import type { EmailTemplates } from './email-templates.js';
 
 /** For connecting, for the greeting, and for any silence of the mail server. */
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -14,6 +15,8 @@ export interface EmailChannelOptions {
   readonly from: string;
   /** One address or several, comma-separated. */
   readonly to: string;
+  /** Instead of those that are built in. */
+  readonly templates?: EmailTemplates | undefined;
   readonly timeoutMs?: number | undefined;
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
@@ -53,7 +56,7 @@ function withReject(): { promise: Promise<never>; reject: (reason: unknown) => v
  * @throws Error where the URL is not one of SMTP
  */
 export function createEmailChannel(options: EmailChannelOptions): Channel {
-  const { smtpUrl, from, to, timeoutMs = DEFAULT_TIMEOUT_MS, logger } = options;
+  const { smtpUrl, from, to, templates, timeoutMs = DEFAULT_TIMEOUT_MS, logger } = options;
   if (!/^smtps?:\/\//i.test(smtpUrl)) throw new Error('NOTIFY_SMTP_URL is not an smtp(s) URL.');
   const transport = createTransport({
     url: smtpUrl,
@@ -73,7 +76,7 @@ export function createEmailChannel(options: EmailChannelOptions): Channel {
         to,
         messageId: messageIdOf(announcement, from),
         headers: { 'X-Idempotency-Key': idempotencyKey(announcement) },
-        ...emailMessage(announcement),
+        ...emailMessage(announcement, templates),
       });
       const { rejected } = await untilAborted(sent, signal);
       if (rejected.length === 0) return;

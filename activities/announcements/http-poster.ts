@@ -37,10 +37,10 @@ function temporary(status: number): boolean {
 
 /** Redirects are not followed: the message is for the configured receiver alone. */
 function failureOf(
-  { receiver, setting }: { receiver: string; setting: string },
+  { receiver, setting, url }: { receiver: string; setting: string; url: string },
   { status, headers, data }: AxiosResponse,
 ): ApplicationFailure {
-  const reason = typeof data === 'string' ? reasonOf(data) : '';
+  const reason = typeof data === 'string' ? reasonOf(data, tokensOf(url)) : '';
   const redirected = status >= 300 && status < 400 ? ` ${setting} must be the final address.` : '';
   const message = `${receiver} answered ${status}. ${reason}${redirected}`.trim();
   if (!temporary(status)) {
@@ -74,6 +74,13 @@ function receiverOf(url: string, setting: string): string {
   throw new Error(`${setting} is not an http(s) URL.`);
 }
 
+/** What of a URL may be a token: an error page often quotes the path it was asked for. */
+function tokensOf(url: string): readonly string[] {
+  const { pathname, search, password } = new URL(url);
+  const parts = [pathname, search, password, ...pathname.split('/')];
+  return parts.filter((part) => part.length >= 6);
+}
+
 /** @throws Error where the URL is not one of HTTP */
 export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
   const { url, setting, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
@@ -101,7 +108,7 @@ export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
           throw noAnswer(receiver, error);
         });
       const { status } = response;
-      if (status < 200 || status > 299) throw failureOf({ receiver, setting }, response);
+      if (status < 200 || status > 299) throw failureOf({ receiver, setting, url }, response);
     },
     close() {
       httpAgent.destroy();
