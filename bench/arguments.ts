@@ -11,15 +11,18 @@ export type Invocation =
   | { readonly kind: 'help'; readonly text: string }
   | {
       readonly kind: 'run';
+      readonly name: string;
       readonly benchmark: Benchmark;
       readonly settings: Readonly<Record<string, number>>;
       readonly json: boolean;
+      /** The run is to be kept under bench/results. */
+      readonly keep: boolean;
     };
 
 type Benchmarks = Readonly<Record<string, Benchmark>>;
 
 /**
- * Reads `<benchmark> [--flag number …] [--json] [--help]`.
+ * Reads `<benchmark> [--flag number …] [--json] [--keep] [--help]`.
  * @throws UsageError for an unknown benchmark or flag, or a value that is none
  */
 export function readArguments(words: readonly string[], benchmarks: Benchmarks): Invocation {
@@ -32,12 +35,15 @@ export function readArguments(words: readonly string[], benchmarks: Benchmarks):
       `${name ? `there is no benchmark ${name}` : 'which benchmark?'} (${known})`,
     );
   }
-  const { help, json, ...given } = flagValues(rest, benchmark);
+  const { help, json, keep, ...given } = flagValues(rest, benchmark);
   if (help === true) return { kind: 'help', text: usage(name, benchmark) };
   const settings = Object.entries(benchmark.flags).map(([flag, limits]) => {
     return [flag, wholeNumber(flag, given[flag], limits)] as const;
   });
-  return { kind: 'run', benchmark, settings: Object.fromEntries(settings), json: json === true };
+  return {
+    ...{ kind: 'run', name, benchmark, settings: Object.fromEntries(settings) },
+    ...{ json: json === true, keep: keep === true },
+  };
 }
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -50,6 +56,7 @@ function flagValues(words: readonly string[], { flags }: Benchmark): Values {
       options: {
         ...Object.fromEntries(numbers),
         json: { type: 'boolean' },
+        keep: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -72,11 +79,12 @@ function wholeNumber(flag: string, text: string | boolean | undefined, limits: F
 function overview(benchmarks: Benchmarks): string {
   const lines = Object.entries(benchmarks).map(([name, { summary }]) => `  ${name}  ${summary}`);
   return [
-    'npm run bench -- <benchmark> [flags] [--json]',
+    'npm run bench -- <benchmark> [flags] [--json] [--keep]',
     '',
     ...lines,
     '',
-    '--json leaves one JSON object on stdout; <benchmark> --help tells its flags.',
+    '--json leaves one JSON object on stdout; --keep keeps the run under bench/results;',
+    '<benchmark> --help tells its flags.',
   ].join('\n');
 }
 
@@ -91,5 +99,6 @@ function usage(name: string, { summary, flags }: Benchmark): string {
     '',
     ...lines,
     '  --json'.padEnd(18) + 'one JSON object on stdout and nothing else',
+    '  --keep'.padEnd(18) + 'the run is kept under bench/results, and shown on its page',
   ].join('\n');
 }

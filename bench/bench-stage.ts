@@ -40,6 +40,9 @@ export interface BenchStage {
   close(): Promise<void>;
 }
 
+/** What documents are signed on, and looked at afterwards. */
+export type SigningStage = Omit<BenchStage, 'bareTaskQueue'>;
+
 /** How the stage is to be. */
 export interface BenchStageOptions {
   readonly sandbox: SandboxOptions;
@@ -100,6 +103,7 @@ async function openParts(
   const environment = {
     ...environmentFor(sandbox, receiver, options),
     LEGALESIGN_CERTIFICATES: certificateFile,
+    COUNTERSIGN_DATA: folder,
     ARCHIVE_URL: pathToFileURL(archiveFolder).href,
   };
   const configuration = readWorkerConfiguration(environment);
@@ -146,7 +150,8 @@ export async function openServer(
   return { address: server.address, signal: AbortSignal.any([around.signal, broken.signal]) };
 }
 
-function environmentFor(
+/** The settings that worker and webhook share, but for the files' places. */
+export function environmentFor(
   sandbox: Sandbox,
   receiver: AnnouncementReceiver,
   { lingerMs }: BenchStageOptions,

@@ -25,6 +25,11 @@ export interface BenchmarkReport {
   readonly text: string;
   /** Everything that was not as it must be, counted; 0 is success. */
   readonly failures: number;
+  /**
+   * What is worth comparing over versions, by name and unit (`documents/s`); for runs that are kept.
+   * Without it, the numbers on the report's first two levels.
+   */
+  readonly figures?: Readonly<Record<string, number>>;
 }
 
 /** One named benchmark; `Name` are its flags. */

@@ -11,6 +11,8 @@ export const FAILURE_KINDS = [
   'announcementUnverified',
   'callbackNotAnswered200',
   'entrySetAside',
+  'entryLost',
+  'reconciliationDiffers',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 

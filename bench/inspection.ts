@@ -6,7 +6,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import PQueue from 'p-queue';
 import { documentWorkflowId, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryResult, SigningOutcome } from '../workflows/contract.js';
-import type { BenchStage } from './bench-stage.js';
+import type { SigningStage } from './bench-stage.js';
 import type { FailureTally } from './failure-tally.js';
 import { sumOf, temporalActions } from './temporal-actions.js';
 import type { ActionCount, HistoryEvent } from './temporal-actions.js';
@@ -24,7 +24,7 @@ interface Run {
 
 /** Checks all workflows of the run and counts what they cost. */
 export async function inspectWorkflows(
-  stage: BenchStage,
+  stage: SigningStage,
   documentIds: readonly string[],
   failures: FailureTally,
 ): Promise<ActionsByType> {
@@ -43,7 +43,7 @@ export async function inspectWorkflows(
   return actions;
 }
 
-async function listRuns({ client }: BenchStage): Promise<readonly Run[]> {
+async function listRuns({ client }: SigningStage): Promise<readonly Run[]> {
   const types = Object.values(WORKFLOW_TYPES).map((type) => `'${type}'`);
   const query = `WorkflowType IN (${types.join(', ')})`;
   const runs: Run[] = [];
@@ -60,7 +60,8 @@ function noteReopened(
   failures: FailureTally,
 ): void {
   const counts = new Map(documentIds.map((id) => [documentWorkflowId(id), 0]));
-  for (const { workflowId } of runs) counts.set(workflowId, (counts.get(workflowId) ?? 0) + 1);
+  const once = runs.filter(({ type }) => type !== WORKFLOW_TYPES.reconciliation);
+  for (const { workflowId } of once) counts.set(workflowId, (counts.get(workflowId) ?? 0) + 1);
   for (const [workflowId, count] of counts) {
     if (count !== 1) failures.note('workflowReopened', `${workflowId} has ${count} runs`);
   }
@@ -79,6 +80,7 @@ function noteResult(
     if (kind !== 'completed') failures.note('outcomeNotCompleted', `${workflowId}: ${kind ?? '–'}`);
     return;
   }
+  if (type !== WORKFLOW_TYPES.callbackDelivery) return;
   for (const { reason, count } of (result as CallbackDeliveryResult | undefined)?.setAside ?? []) {
     failures.note('entrySetAside', `${workflowId}: ${reason}`, count);
   }
@@ -86,7 +88,7 @@ function noteResult(
 
 /** Hashes every archived PDF anew, from the disk. */
 export async function inspectArchive(
-  { archiveFolder, sandbox }: Pick<BenchStage, 'archiveFolder' | 'sandbox'>,
+  { archiveFolder, sandbox }: Pick<SigningStage, 'archiveFolder' | 'sandbox'>,
   documentIds: readonly string[],
   failures: FailureTally,
 ): Promise<void> {
@@ -111,7 +113,7 @@ async function orProblem<Value>(reading: Promise<Value>): Promise<Value | string
 
 /** Every document announced as completed, once, and of nothing else. */
 export function inspectAnnouncements(
-  { receiver }: Pick<BenchStage, 'receiver'>,
+  { receiver }: Pick<SigningStage, 'receiver'>,
   documentIds: readonly string[],
   failures: FailureTally,
 ): void {

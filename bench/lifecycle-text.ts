@@ -18,7 +18,8 @@ export function lifecycleText(result: LifecycleResult): string {
   ].join('\n\n');
 }
 
-function failureLines(failures: LifecycleResult['failures']): string {
+/** How much of what went wrong, with the first few examples. */
+export function failureLines(failures: LifecycleResult['failures']): string {
   const rows = FAILURE_KINDS.filter((kind) => failures[kind] > 0).map((kind) => {
     return [`  ${kind}`, failures[kind]] as const;
   });

@@ -1,5 +1,4 @@
 /** Documents from creation to closed workflow, beside workflows that do nothing. */
-import { cpus } from 'node:os';
 import { seededRandom } from '../sandbox/seeded-random.js';
 import { bareShapeOf, runBareSlice } from './bare-slice.js';
 import type { BareShape } from './bare-workflow.js';
@@ -10,6 +9,7 @@ import { CallbackCollector } from './callback-collector.js';
 import { FailureTally } from './failure-tally.js';
 import { inspectAnnouncements, inspectArchive, inspectWorkflows } from './inspection.js';
 import { lifecycleText } from './lifecycle-text.js';
+import { describeMachine } from './machine.js';
 import { acknowledgementOf, actionsOf, throughputOf } from './report.js';
 import type { LifecycleResult, LifecycleSettings, Slice } from './report.js';
 import { signDocuments } from './signed-documents.js';
@@ -39,9 +39,20 @@ export const lifecycle: Benchmark<keyof LifecycleSettings> = {
   async run(settings, around): Promise<BenchmarkReport> {
     const result = await runLifecycle(settings, around);
     const failures = result.failures.total;
-    return { json: result, text: lifecycleText(result), failures };
+    return { json: result, text: lifecycleText(result), failures, figures: figuresOf(result) };
   },
 };
+
+function figuresOf({ throughput, acknowledgement, actions }: LifecycleResult) {
+  return {
+    'ours / bare': throughput.ratio.median,
+    'Actions per document': actions.perDocument,
+    'ours, documents/s': throughput.ours.median,
+    'bare, documents/s': throughput.bare.median,
+    'acknowledgement, p50 ms': acknowledgement.p50Ms,
+    'acknowledgement, p99 ms': acknowledgement.p99Ms,
+  };
+}
 
 /**
  * Runs on parts of its own, all in this process but the Temporal server.
@@ -89,7 +100,7 @@ async function measure(
   return {
     benchmark: 'lifecycle',
     settings: { ...settings, lingerMs: LINGER_MS, batchIntervalMs: BATCH_INTERVAL_MS },
-    machine: { node: process.version, cores: cpus().length },
+    machine: describeMachine(),
     failures: { total: failures.total, ...failures.counts, examples: failures.examples },
     throughput: throughputOf(slices, shape),
     acknowledgement: acknowledgementOf(records),

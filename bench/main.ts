@@ -1,18 +1,25 @@
 /** `npm run bench -- <benchmark>`: exit 0 without failures, 1 with some, 2 for a wrong call. */
+import { readFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { readArguments, UsageError } from './arguments.js';
 import type { Invocation } from './arguments.js';
 import type { Benchmark } from './benchmark.js';
 import { ack } from './ack.js';
 import { batch } from './batch.js';
 import { chaos } from './chaos/chaos.js';
+import { cluster } from './cluster/cluster.js';
+import { keepRun } from './kept-runs.js';
 import { lifecycle } from './lifecycle.js';
+import { describeRun } from './machine.js';
 import { outage } from './outage.js';
 import { reconcileLosses } from './reconcile-losses.js';
 import { reconcile } from './reconcile.js';
+import { start } from './start.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
-  ...{ ack, batch, chaos, lifecycle, outage, reconcile },
+  ...{ ack, batch, chaos, cluster, lifecycle, outage, reconcile },
   'reconcile-losses': reconcileLosses,
+  start,
 };
 
 async function main(words: readonly string[]): Promise<number> {
@@ -24,7 +31,11 @@ async function main(words: readonly string[]): Promise<number> {
   return run(invocation);
 }
 
-async function run({ benchmark, settings, json }: Invocation & { kind: 'run' }): Promise<number> {
+async function run(invocation: Invocation & { kind: 'run' }): Promise<number> {
+  const { name, benchmark, settings, json, keep } = invocation;
+  const [loadBefore = NaN] = loadavg();
+  // Before the run: what is committed meanwhile is not what ran.
+  const description = await describeRun(await ownVersion(), loadBefore);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => {
@@ -33,8 +44,14 @@ async function run({ benchmark, settings, json }: Invocation & { kind: 'run' }):
   }
   const onProgress = (line: string): void => void process.stderr.write(`${line}\n`);
   const report = await benchmark.run(settings, { onProgress, signal: stop.signal });
+  if (keep) onProgress(`kept as ${await keepRun(name, settings, report, description)}`);
   process.stdout.write(`${json ? JSON.stringify(report.json, null, 2) : report.text}\n`);
   return report.failures > 0 ? 1 : 0;
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 try {

@@ -3,6 +3,7 @@ import type { CallbackRecord } from '../sandbox/index.js';
 import type { BareShape } from './bare-workflow.js';
 import type { FailureCounts } from './failure-tally.js';
 import type { ActionsByType } from './inspection.js';
+import type { MachineDescription } from './machine.js';
 import { median, percentile, spread } from './statistics.js';
 import type { Spread } from './statistics.js';
 import { totalOf } from './temporal-actions.js';
@@ -67,7 +68,7 @@ export interface LifecycleResult {
     readonly lingerMs: number;
     readonly batchIntervalMs: number;
   };
-  readonly machine: { readonly node: string; readonly cores: number };
+  readonly machine: MachineDescription;
   readonly failures: FailureCounts & {
     readonly total: number;
     readonly examples: readonly string[];

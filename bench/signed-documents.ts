@@ -4,7 +4,7 @@ import type { DocumentRequest } from '../client/index.js';
 import { shuffled } from '../sandbox/seeded-random.js';
 import type { Random } from '../sandbox/seeded-random.js';
 import { documentWorkflowId } from '../workflows/contract.js';
-import type { BenchStage } from './bench-stage.js';
+import type { SigningStage } from './bench-stage.js';
 import { untilClosed, untilNothingRuns } from './until-closed.js';
 
 /** As many as the provider's client has calls in flight. */
@@ -40,7 +40,7 @@ export function deadlineFor(documents: number): number {
 }
 
 /** Creates and signs through the public interfaces, and waits. */
-export async function signDocuments(stage: BenchStage, order: SliceOrder): Promise<SignedSlice> {
+export async function signDocuments(stage: SigningStage, order: SliceOrder): Promise<SignedSlice> {
   const { client, sandbox, signal } = stage;
   const beganMs = performance.now();
   const deadlineMs = deadlineFor(order.documents);
@@ -57,7 +57,7 @@ export async function signDocuments(stage: BenchStage, order: SliceOrder): Promi
 }
 
 async function createAndSign(
-  { countersign, sandbox, signal }: BenchStage,
+  { countersign, sandbox, signal }: SigningStage,
   { documents, signers, random }: SliceOrder,
 ): Promise<Pick<SignedSlice, 'documentIds' | 'notCreated'>> {
   const queue = new PQueue({ concurrency: CREATING_AT_ONCE });
