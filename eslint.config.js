@@ -11,11 +11,11 @@ const importTable = {
     // Only Temporal's own two packages: everything else would end up in the workflow bundle.
     packages: '^(?!\\.)(?!@temporalio/(workflow|common)$)',
   },
-  configuration: { ours: [], packages: '^[^.n]' },
+  configuration: { ours: ['workflows/(contract|duration)'], packages: '^[^.n]' },
   provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
     ours: [
-      'workflows/(contract|document-start|listed-documents|progress|status-digest)',
+      'workflows/(contract|document-start|listed-documents|progress|signing-turns|status-digest)',
       'provider/.+',
     ],
     packages: '^@temporalio/(worker|workflow)$',
@@ -29,7 +29,11 @@ const importTable = {
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   client: {
-    ours: ['workflows/(contract|document-start|progress)', 'configuration/.+', 'provider/.+'],
+    ours: [
+      'workflows/(chasing-terms|contract|document-start|progress)',
+      'configuration/.+',
+      'provider/.+',
+    ],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   worker: {

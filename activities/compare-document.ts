@@ -8,6 +8,7 @@ import {
 import type {
   ComparisonTerms,
   DocumentSnapshot,
+  FollowUpPolicy,
   MissedChangesAnswer,
   ReconciliationMark,
   RowMark,
@@ -22,6 +23,8 @@ import { CALL_DEADLINE_MS, signalDocument, type Documents } from './signal-docum
 /** What comparing needs. */
 export interface Comparison extends Documents {
   readonly archive: Pick<Archive, 'readReceipt'>;
+  /** How an adopted document is followed up. */
+  readonly followUp?: FollowUpPolicy | undefined;
 }
 
 /** The terms, and the provider's clock. */
@@ -140,13 +143,17 @@ function tell(
   reconciliation: ReconciliationMark,
 ): Promise<boolean> {
   const { documentId, group, tag, signers } = snapshot;
-  const input = { documentId, signers, ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
+  const { followUp } = comparison;
+  const labels = { ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
+  const input = { documentId, signers, ...labels, ...(followUp ? { followUp } : {}) };
   const report = { source: 'reconciliation', changes: [], snapshot, reconciliation } as const;
   return signalDocument(comparison, input, report);
 }
 
 /** A closed document stays closed; what the provider says against its outcome is for people. */
 function contradiction(snapshot: DocumentSnapshot, outcome: string | undefined): Finding {
+  // Who stopped it knows that the provider may go on with it.
+  if (outcome === 'stopped') return NO_FINDING;
   const { documentId, status, finalPdf } = snapshot;
   const now = finalPdf || status === 'finalised' ? 'completed' : status;
   const isEnded = now === 'completed' || now === 'rejected' || now === 'removed';

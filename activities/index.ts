@@ -4,6 +4,7 @@ import type { ProviderClient } from '../provider/provider-client.js';
 import type {
   Activities,
   ChannelPolicy,
+  FollowUpPolicy,
   OutcomePolicy,
   ReconciliationActivities,
   ReconciliationPolicy,
@@ -20,6 +21,7 @@ import { createLookUpDocument } from './look-up-document.js';
 import { createLastReconciliation, createPrepareReconciliation } from './prepare-reconciliation.js';
 import { createReconcileDocuments } from './reconcile-documents.js';
 import { createReconcilePage } from './reconcile-page.js';
+import { createRemindSigners, type ReminderSettings } from './remind-signers.js';
 import { createRetrySetAside } from './retry-set-aside.js';
 import { createSignerRoutes, type SignerRoutes } from './signer-routes.js';
 import type { WantedSubscriptions } from '../provider/subscription-plan.js';
@@ -32,6 +34,7 @@ export { createLogChannel } from './announcements/log-channel.js';
 export { createSlackChannel } from './announcements/slack-channel.js';
 export { channelPolicyOf } from './announcements/channel-policy.js';
 export type { Archive } from './archive/archive.js';
+export type { ReminderSettings } from './remind-signers.js';
 export { openArchive } from './archive/open-archive.js';
 export {
   flawText,
@@ -53,6 +56,9 @@ export interface ActivitiesDependencies {
   readonly policy: ChannelPolicy;
   /** How long a document's workflow stays open after its outcome, in ms. */
   readonly lingerMs: number;
+  /** What is done about open documents by default. */
+  readonly followUp?: FollowUpPolicy | undefined;
+  readonly reminders: ReminderSettings;
   /** Before a callback's entries that found no document are asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
   readonly reconciliation: ReconciliationSettings;
@@ -67,8 +73,13 @@ export interface ReconciliationSettings {
 }
 
 export function createActivities(dependencies: ActivitiesDependencies): Activities {
-  const { client, taskQueue, provider, archive, channels, lingerMs, retryPausesMs } = dependencies;
-  const policy: OutcomePolicy = { lingerMs, ...dependencies.policy };
+  const { client, taskQueue, provider, archive, channels, retryPausesMs } = dependencies;
+  const { lingerMs, followUp, reminders } = dependencies;
+  const policy: OutcomePolicy = {
+    lingerMs,
+    ...dependencies.policy,
+    ...(followUp && { followUp }),
+  };
   const routes = createSignerRoutes(client, provider);
   const lookUpDocument = createLookUpDocument({ provider, archive, policy });
   const archiveFiles = createArchiveFiles({ provider, archive });
@@ -76,6 +87,8 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
     // As a part of archiving it beats along with that.
     lookUpDocument: (input) => withHeartbeat(() => lookUpDocument(input)),
     archiveDocument: createArchiveDocument({ lookUpDocument, archiveFiles }),
+    remindSigners: createRemindSigners({ lookUpDocument, provider, reminders }),
+    readPolicy: () => Promise.resolve(policy),
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
     ...reconciling(dependencies, routes),
@@ -89,7 +102,7 @@ function reconciling(
   const { subscriptions, maxAgeMs } = reconciliation;
   const policy = { ...reconciliation.policy, ...more.policy };
   const around = { client, provider, policy, subscriptions, maxAgeMs };
-  const comparing = { client, taskQueue, provider, archive };
+  const comparing = { client, taskQueue, provider, archive, followUp: more.followUp };
   return {
     prepareReconciliation: createPrepareReconciliation(around),
     reconcilePage: createReconcilePage(comparing),

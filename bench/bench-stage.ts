@@ -118,9 +118,9 @@ async function openParts(
   closers.push(() => webhook.close());
   // Before all that it talks to.
   closers.push(() => sandbox.close());
-  const { taskQueue, provider } = configuration;
+  const { taskQueue, provider, followUp } = configuration;
   const temporal = { connectionOptions: { address } };
-  const countersign = await connect({ temporal, taskQueue, provider });
+  const countersign = await connect({ temporal, taskQueue, provider, followUp });
   closers.push(() => countersign.close());
   const url = `${webhook.url}/callbacks/legalesign`;
   for (const notify of ['all', 'signed', 'realtime'] as const) sandbox.subscribe({ url, notify });

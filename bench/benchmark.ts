@@ -26,7 +26,7 @@ export interface BenchmarkReport {
   /** Everything that was not as it must be, counted; 0 is success. */
   readonly failures: number;
   /**
-   * What is worth comparing over versions, by name and unit (`documents/s`); for runs that are kept.
+   * What kept runs are compared by over versions, by name and unit (`documents/s`).
    * Without it, the numbers on the report's first two levels.
    */
   readonly figures?: Readonly<Record<string, number>>;

@@ -1,7 +1,7 @@
 import type { CallbackRecord, Sandbox } from '../sandbox/index.js';
 
 /**
- * The sandbox's log lets go of what is older than its newest 2,000 callbacks: several seconds' worth
+ * The sandbox's log lets go of what is older than its newest 2,000 callbacks: some seconds' worth
  * at a hundred documents a second. Each look copies them all, and takes from what is measured.
  */
 const LOOK_EVERY_MS = 1_000;

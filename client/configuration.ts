@@ -1,10 +1,12 @@
 /** The client's settings; the only file here that knows the environment. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { readFollowUp } from '../configuration/follow-up-settings.js';
 import { Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
+import type { FollowUpPolicy } from '../workflows/contract.js';
 
 /** What `connect` needs to know. */
 export interface ClientConfiguration {
@@ -12,6 +14,8 @@ export interface ClientConfiguration {
   readonly taskQueue: string;
   /** Undefined: documents can be tracked and watched, not created. */
   readonly provider: ProviderClientOptions | undefined;
+  /** What is done about the documents it starts, unless their terms say otherwise. */
+  readonly followUp?: FollowUpPolicy | undefined;
 }
 
 /** @throws ConfigurationError with every problem at once */
@@ -22,6 +26,7 @@ export function readConfiguration(environment: Environment = process.env): Clien
     temporal: loadClientConnectConfig({ overrideEnvVars: withoutUnset(environment) }),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     provider: hasKey ? readProviderSettings(settings) : undefined,
+    followUp: readFollowUp(settings),
   };
   settings.check();
   return configuration;

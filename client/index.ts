@@ -19,9 +19,10 @@ import { listDocuments } from './list-documents.js';
 import type { DocumentFilter, ListedDocument } from './list-documents.js';
 import { lastReconciliation, reconcile } from './reconcile.js';
 import type { ReconciliationRun } from './reconcile.js';
-import { retryDocument } from './retry-document.js';
+import { changeTerms, refresh, retry, stop } from './repair-document.js';
 import { trackDocument } from './track-document.js';
 import type {
+  ChasingTerms,
   ProgressView,
   ReconciliationScope,
   SigningOutcome,
@@ -31,6 +32,7 @@ import type {
 export { ConfigurationError } from '../configuration/settings.js';
 export { ProviderError } from '../provider/provider-error.js';
 export type {
+  ChasingTerms,
   ProgressView,
   ReconciliationReport,
   ReconciliationScope,
@@ -44,7 +46,7 @@ export { NotTrackedError } from './follow-document.js';
 export type { WaitOptions } from './follow-document.js';
 export type { DocumentFilter, ListedDocument } from './list-documents.js';
 export type { ReconciliationRun } from './reconcile.js';
-export { DocumentClosedError } from './retry-document.js';
+export { DocumentClosedError, TermsRefusedError } from './repair-document.js';
 export { TrackingFailedError } from './track-document.js';
 
 /** A connection to Countersign, which is to say to Temporal and to the provider. */
@@ -55,7 +57,10 @@ export interface Countersign {
    * never repeated. A document that exists but could not be tracked: TrackingFailedError.
    */
   createDocument(request: DocumentRequest, terms?: TrackingTerms): Promise<CreatedDocument>;
-  /** Starts the workflow of a document that exists at the provider. Any number of times. */
+  /**
+   * Starts the workflow of a document that exists at the provider. Any number of times; one that
+   * was stopped begins anew.
+   */
   trackDocument(documentId: string, terms?: TrackingTerms): Promise<void>;
   /** Progress now. @throws NotTrackedError */
   progress(documentId: string): Promise<ProgressView>;
@@ -66,10 +71,20 @@ export interface Countersign {
     options?: WaitOptions,
   ): Promise<ProgressView>;
   /**
-   * Resolves once archived, rejected, removed or expired. Temporal takes ten such waits (and waits
-   * for a change) at a time on one document: share one where more wait. @throws NotTrackedError
+   * Resolves once archived, rejected, removed, expired or stopped. Temporal takes ten such waits
+   * (and waits for a change) at a time on one document: share one where more wait.
+   * @throws NotTrackedError
    */
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
+  /**
+   * Other terms from now on; what is left out stays, `null` is never.
+   * @throws TermsRefusedError, NotTrackedError, DocumentClosedError
+   */
+  changeTerms(documentId: string, terms: ChasingTerms): Promise<ProgressView>;
+  /** Has the provider asked now. @throws NotTrackedError, DocumentClosedError */
+  refresh(documentId: string): Promise<void>;
+  /** Gives the document up here; at the provider it stays as it is. @throws as `refresh` */
+  stop(documentId: string, reason: string): Promise<void>;
   /** Documents, newest first, as visibility has them: a second or so behind. @throws RangeError */
   listDocuments(filter?: DocumentFilter): AsyncIterable<ListedDocument>;
   /**
@@ -97,7 +112,7 @@ export async function connect(
   const connection = await Connection.connect(connectionOptions);
   const client = new Client({ connection, namespace });
   const provider = configuration.provider && createProviderClient(configuration.provider);
-  const start = { client, taskQueue };
+  const start = { client, taskQueue, followUp: configuration.followUp };
   return {
     createDocument: (request, terms = {}) => createDocument({ ...start, provider }, request, terms),
     trackDocument: (documentId, terms = {}) => trackDocument(start, documentId, terms),
@@ -105,8 +120,11 @@ export async function connect(
     waitForChange: (documentId, afterRevision, options) =>
       waitForChange(client, documentId, afterRevision, options),
     waitForOutcome: (documentId, options) => waitForOutcome(client, documentId, options),
+    changeTerms: (documentId, terms) => changeTerms(client, documentId, terms),
+    refresh: (documentId) => refresh(client, documentId),
+    stop: (documentId, reason) => stop(client, documentId, reason),
     listDocuments: (filter) => listDocuments(client, filter),
-    retry: (documentId) => retryDocument(client, documentId),
+    retry: (documentId) => retry(client, documentId),
     reconcile: (scope = {}) => reconcile(start, scope),
     lastReconciliation: () => lastReconciliation(client),
     close: async () => {

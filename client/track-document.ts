@@ -1,23 +1,28 @@
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import {
   canonicalId,
   documentWorkflowId,
+  SEARCH_ATTRIBUTES,
   trackingRequestedSignal,
   WORKFLOW_TYPES,
 } from '../workflows/contract.js';
 import { tagOf } from '../provider/resource-uri.js';
-import type { TrackingTerms } from '../workflows/contract.js';
+import type { DocumentSigningInput, FollowUpPolicy, TrackingTerms } from '../workflows/contract.js';
+import { chasingProblems } from '../workflows/chasing-terms.js';
 import { documentStart } from '../workflows/document-start.js';
+import type { DocumentStart } from '../workflows/document-start.js';
 
 /** Where workflows are started. */
 export interface Start {
   readonly client: Client;
   readonly taskQueue: string;
+  readonly followUp?: FollowUpPolicy | undefined;
 }
 
 /** The document exists at the provider, but its workflow could not be started. */
@@ -40,40 +45,71 @@ const START_DEADLINE_MS = 10_000;
 
 /**
  * Starts a document's workflow. Where a callback was faster and it runs already, it is told the
- * terms; where the document has its outcome, there is nothing to do.
- * @throws RangeError for an ID or a deadline that is none
+ * terms; where the document has its outcome, there is nothing to do, unless operations stopped it:
+ * then it begins anew, which nobody else can make it do.
+ * @throws RangeError for an ID or terms that are none
  */
-export async function trackDocument(
-  { client, taskQueue }: Start,
-  id: string,
-  given: TrackingTerms,
-): Promise<void> {
+export async function trackDocument(start: Start, id: string, given: TrackingTerms): Promise<void> {
   const documentId = checkedId(id);
   const terms = checkedTerms(given);
-  const call = <Result>(make: () => Promise<Result>): Promise<Result> =>
-    client.withDeadline(Date.now() + START_DEADLINE_MS, make);
+  const begun = documentStart(startInput(documentId, terms, start.followUp, Date.now()));
+  if (await hasBegun(start, begun)) return;
+  if (await isTold(start.client, documentId, terms)) return;
+  if (!(await isStopped(start.client, documentId))) return;
+  const again = { ...begun, workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE };
+  if (!(await hasBegun(start, again))) await isTold(start.client, documentId, terms);
+}
+
+/** With the configured deadline, which costs nothing where it is said at the start. */
+function startInput(
+  documentId: string,
+  terms: TrackingTerms,
+  followUp: FollowUpPolicy | undefined,
+  nowMs: number,
+): DocumentSigningInput {
+  const { deadlineMs } = followUp ?? {};
+  const deadline =
+    deadlineMs === undefined ? undefined : new Date(nowMs + deadlineMs).toISOString();
+  return { documentId, ...(deadline ? { deadline } : {}), ...terms, ...(followUp && { followUp }) };
+}
+
+function call<Result>(client: Client, make: () => Promise<Result>): Promise<Result> {
+  return client.withDeadline(Date.now() + START_DEADLINE_MS, make);
+}
+
+async function hasBegun({ client, taskQueue }: Start, start: DocumentStart): Promise<boolean> {
+  const workflowIdConflictPolicy = WorkflowIdConflictPolicy.FAIL;
   try {
-    await call(() =>
+    await call(client, () =>
       client.workflow.start(WORKFLOW_TYPES.documentSigning, {
-        ...documentStart({ documentId, ...terms }),
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+        ...start,
+        workflowIdConflictPolicy,
         taskQueue,
       }),
     );
+    return true;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    await call(() => tellTerms(client, documentId, terms));
+    return false;
   }
 }
 
-async function tellTerms(client: Client, documentId: string, terms: TrackingTerms): Promise<void> {
+/** False: closed, the document has its outcome. */
+async function isTold(client: Client, documentId: string, terms: TrackingTerms): Promise<boolean> {
+  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
   try {
-    const handle = client.workflow.getHandle(documentWorkflowId(documentId));
-    await handle.signal(trackingRequestedSignal, terms);
+    await call(client, () => handle.signal(trackingRequestedSignal, terms));
+    return true;
   } catch (error) {
-    // Closed: the document has its outcome.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return false;
   }
+}
+
+async function isStopped(client: Client, documentId: string): Promise<boolean> {
+  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  const { typedSearchAttributes } = await call(client, () => handle.describe());
+  return typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome) === 'stopped';
 }
 
 /** @throws RangeError for what cannot be a document's ID */
@@ -83,19 +119,13 @@ export function checkedId(documentId: string): string {
   return id;
 }
 
-/** With a zone: without one it would mean another time on another machine. */
-const ZONED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
-
-/** @throws RangeError for a deadline or a tag that is none */
+/** @throws RangeError for a tag, a deadline, reminders or a stall that are none */
 function checkedTerms(terms: TrackingTerms): TrackingTerms {
   const { deadline, tag } = terms;
   if (tag !== undefined && tagOf(tag) === undefined) {
     throw new RangeError(`not a tag as the provider takes it, such as lease-12: ${tag}`);
   }
-  if (deadline === undefined) return terms;
-  const time = ZONED_TIME.test(deadline) ? Date.parse(deadline) : NaN;
-  if (Number.isNaN(time)) {
-    throw new RangeError(`the deadline is no time such as 2030-01-31T12:00:00Z: ${deadline}`);
-  }
-  return { ...terms, deadline: new Date(time).toISOString() };
+  const [problem] = chasingProblems(terms);
+  if (problem !== undefined) throw new RangeError(problem);
+  return deadline ? { ...terms, deadline: new Date(deadline).toISOString() } : terms;
 }

@@ -72,6 +72,15 @@ export class Settings {
     return durationMs ?? 0;
   }
 
+  /** An IANA name of a time zone. */
+  timeZone(name: string, otherwise: string): string {
+    const zone = this.text(name) ?? otherwise;
+    if (!isTimeZone(zone)) {
+      this.problem(`${name} is no time zone such as Europe/London: ${zone}`);
+    }
+    return zone;
+  }
+
   /** An http(s) URL. */
   url(name: string): string | undefined {
     const text = this.text(name);
@@ -95,5 +104,14 @@ export class Settings {
   /** @throws ConfigurationError with all problems, if there are any */
   check(): void {
     if (this.#problems.length > 0) throw new ConfigurationError(this.#problems);
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -62,6 +62,10 @@ export type PdfDownload =
   | { readonly kind: 'pdf'; readonly stream: Readable; readonly contentLength?: number }
   | Exclude<Download, { readonly kind: 'file' }>;
 
+/** Whether a reminder went out; if not, why, in the provider's words. */
+export type ReminderAnswer =
+  { readonly isSent: true } | { readonly isSent: false; readonly reason: string };
+
 /** The provider's REST API v1, as far as we use it. Every method throws ProviderError alone. */
 export interface ProviderClient {
   /** The document, without names; undefined when the provider does not know it. */
@@ -79,6 +83,11 @@ export interface ProviderClient {
   openPdf(id: string, options?: CallOptions): Promise<PdfDownload>;
   /** The document's audit log, a PDF; undefined on 404. */
   openAuditLog(id: string, options?: CallOptions): Promise<Readable | undefined>;
+  /**
+   * Has the provider write to a signer, unless it answers that it cannot. Not idempotent: called
+   * twice, it writes twice.
+   */
+  remindSigner(signerId: string, text: string, options?: CallOptions): Promise<ReminderAnswer>;
   /** Registers a URL for callbacks. */
   subscribe(subscription: Subscription, options?: CallOptions): Promise<void>;
   /** Removes a URL; one that is not registered is no error. */

@@ -1,11 +1,14 @@
 import { unreadableAnswer, type Call } from './http-failure.js';
-import type { JsonCalls } from './json-calls.js';
+import { pathTo, type JsonCalls } from './json-calls.js';
 import { notificationGroup } from './notifications.js';
 import type { ProviderClient } from './provider-client.js';
 import { ProviderError } from './provider-error.js';
 import { resourceId, resourceUri } from './resource-uri.js';
 
-type Writes = Pick<ProviderClient, 'createDocument' | 'subscribe' | 'unsubscribe'>;
+type Writes = Pick<ProviderClient, 'createDocument' | 'remindSigner' | 'subscribe' | 'unsubscribe'>;
+
+/** How the provider says, with a 401, that this signer cannot be reminded; our key is in order. */
+const FAILED_TO_SEND = /failed to send/i;
 
 /** The client's writing calls. */
 export function writes(calls: JsonCalls): Writes {
@@ -21,6 +24,17 @@ export function writes(calls: JsonCalls): Writes {
         throw unreadableAnswer(call, answer.status, 'without the Location of a document');
       }
       return { documentId, resourceUri: resourceUri('document', documentId) };
+    },
+    async remindSigner(signerId, text, options) {
+      const path = pathTo('signer', signerId, 'send-reminder/');
+      try {
+        await calls.succeed({ method: 'POST', path, body: { text }, signal: options?.signal });
+        return { isSent: true };
+      } catch (error) {
+        const isRefused = error instanceof ProviderError && error.status === 401;
+        if (!isRefused || !FAILED_TO_SEND.test(error.reason)) throw error;
+        return { isSent: false, reason: error.reason };
+      }
     },
     async subscribe({ url, notify, eventFilter, group }, options) {
       const body = {

@@ -112,6 +112,7 @@ function newSigner(
     statusAt: now,
     rejectionReason: null,
     bounce: null,
+    reminders: [],
     earlier: [],
     told: null,
   };

@@ -47,6 +47,8 @@ const signerSchema = personSchema.extend({
   rejectionReason: z.string().nullable(),
   /** The bounce message, where mail to this signer bounced. */
   bounce: z.string().nullable(),
+  /** Texts of the reminders sent to this signer. */
+  reminders: z.array(z.string()).default([]),
   /** Who had this place before it was forwarded, the first one first. */
   earlier: z.array(personSchema).default([]),
   /** Null as long as no callback told anything of this signer. */

@@ -21,6 +21,9 @@ import { notification, subscribeSchema, unsubscribeSchema } from './subscription
 /** The body of `POST /signer/{id}/reset/`. Nobody reads the mail that `notify` asks for. */
 const resetSchema = z.object({ email: z.string(), notify: z.boolean().optional() });
 
+/** The body of `POST /signer/{id}/send-reminder/`. */
+const reminderSchema = z.object({ text: z.string().default('') });
+
 /** The provider answers what is not JSON with a 500. */
 async function readApiJson(context: Context): Promise<unknown> {
   try {
@@ -118,9 +121,10 @@ function addSigners(router: Router, { register, desk }: SandboxCore): void {
   });
   router.post(`${path}send-reminder/`, async (context) => {
     const { signer, document } = register.signer(id(context));
-    await readApiJson(context);
+    const { text } = accepted(reminderSchema, await readApiJson(context));
     const reachable = document.doEmail && signer.bounce === null && !isUnsent(signer);
     if (!reachable || hasSigned(signer)) throw new Refusal(401, 'failed to send');
+    signer.reminders.push(text);
     context.body = { message: 'sent' };
   });
   router.post(`${path}reset/`, async (context) => {

@@ -25,7 +25,7 @@ const SECRETS = {
   s3Secret: 'canary-s3-secret',
 } as const;
 
-/** Of people: in nobody's log and in no history. A rejecting signer's own words are told, though. */
+/** Of people: in nobody's log and in no history. A rejecting signer's own words are told. */
 const PEOPLE = ['Canaria', 'Kanarienvogel', 'canary.person@example.com'] as const;
 
 let stage: Stage;
@@ -136,11 +136,12 @@ async function callbacksThatFail(): Promise<void> {
 async function histories(): Promise<string> {
   const shown: string[] = [];
   for await (const execution of stage.client.workflow.list()) {
-    const { workflowId, runId, memo, searchAttributes } = execution;
+    const { workflowId, runId, memo } = execution;
+    const attributes = execution.typedSearchAttributes.getAll();
     const handle = stage.client.workflow.getHandle(workflowId, runId);
     const { raw } = await handle.describe();
     const { events } = await handle.fetchHistory();
-    shown.push(workflowId, textOf(memo), textOf(searchAttributes), textOf(raw), textOf(events));
+    shown.push(workflowId, textOf(memo), textOf(attributes), textOf(raw), textOf(events));
   }
   return shown.join('\n');
 }

@@ -196,6 +196,20 @@ for (const [event, data, word] of recipientEvents) {
   });
 }
 
+test('a bounce is news of its signer also where it names no status', () => {
+  const { report, document } = reportOf(recipientEvent('d-1', 'recipient.bounced'));
+  assert.deepEqual(report.changes, []);
+  assert.equal(report.bounces?.length, 1);
+  assert.equal(document.documentId, 'd-1');
+});
+
+test('a bounce whose document is not named is set aside, to be seen', () => {
+  const event = recipientEvent('', 'recipient.bounced', { documentResourceUri: undefined });
+  const news = parseRealtime(bytesOf(event));
+  assert.equal(news.kind, 'setAside');
+  assert.match(news.entry.reason, /without its document/);
+});
+
 test('created is in seconds, as a number or as digits', () => {
   for (const created of [1_521_529_792, '1521529792']) {
     const { report } = reportOf({ ...documentEvent('d'), created });

@@ -119,7 +119,7 @@ test('an event of long ago is stored, but held', async () => {
 const nothing: [name: string, event: () => unknown][] = [
   ['an unknown kind of object', () => ({ ...documentEvent(randomUUID()), object: 'invoice' })],
   ['no kind of object', () => ({})],
-  ['a bounce without a status', () => recipientEvent(randomUUID(), 'recipient.bounced')],
+  ['an unknown event of a signer', () => recipientEvent(randomUUID(), 'recipient.danced')],
   [
     'an unknown event without a status',
     () => documentEvent(randomUUID(), 'document.painted', { status: undefined }),

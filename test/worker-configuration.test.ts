@@ -42,6 +42,34 @@ test('an empty variable counts as not set', () => {
   assert.equal(readConfiguration({ ...KEY, DOCUMENT_LINGER: ' ' }).lingerMs, 15 * 60_000);
 });
 
+test('nothing is chased unless it is asked for', () => {
+  const { followUp, reminders } = readConfiguration(KEY);
+  assert.equal(followUp, undefined);
+  assert.deepEqual(reminders.hours, { fromMinute: 480, untilMinute: 1200, timeZone: 'UTC' });
+});
+
+test('deadline, reminders, stalls and signers’ events are settings', () => {
+  const { followUp, reminders } = readConfiguration({
+    ...KEY,
+    DOCUMENT_DEADLINE: '30d',
+    DOCUMENT_REMINDERS: '7d,3d',
+    DOCUMENT_STALLED: '14d',
+    NOTIFY_SIGNER_EVENTS: 'signed, bounced',
+    DOCUMENT_REMINDER_HOURS: '22:30-06:00',
+    DOCUMENT_REMINDER_TIME_ZONE: 'Europe/London',
+    DOCUMENT_REMINDER_TEXT: 'Please sign.',
+  });
+  const day = 86_400_000;
+  assert.deepEqual(followUp, {
+    deadlineMs: 30 * day,
+    remindersMs: [3 * day, 7 * day],
+    stalledMs: 14 * day,
+    signerEvents: ['signer.signed', 'signer.bounced'],
+  });
+  const hours = { fromMinute: 1350, untilMinute: 360, timeZone: 'Europe/London' };
+  assert.deepEqual(reminders, { text: 'Please sign.', hours });
+});
+
 test('every problem is told at once, each in a line of its own, without secrets', () => {
   const problems = problemsOf({
     LEGALESIGN_API_KEY: 'ak_secret',
@@ -67,6 +95,13 @@ for (const [what, environment, problem] of [
     { ...KEY, NOTIFY_WEBHOOK_URL: 'http://x/' },
     /NOTIFY_WEBHOOK_SECRETS/,
   ],
+  ['a reminder at no time', { ...KEY, DOCUMENT_REMINDERS: '3d,soon' }, /DOCUMENT_REMINDERS/],
+  ['a deadline beyond all timers', { ...KEY, DOCUMENT_DEADLINE: '9999999d' }, /longer than 3650d/],
+  ['a stall of no time', { ...KEY, DOCUMENT_STALLED: '0d' }, /DOCUMENT_STALLED/],
+  ['a signer’s event unknown', { ...KEY, NOTIFY_SIGNER_EVENTS: 'sent' }, /NOTIFY_SIGNER_EVENTS/],
+  ['hours of no length', { ...KEY, DOCUMENT_REMINDER_HOURS: '08:00-08:00' }, /no span such as/],
+  ['hours in words', { ...KEY, DOCUMENT_REMINDER_HOURS: 'daytime' }, /no span such as/],
+  ['a zone of nowhere', { ...KEY, DOCUMENT_REMINDER_TIME_ZONE: 'Mars' }, /no time zone/],
   ['an event that is none', { ...KEY, NOTIFY_LOG_EVENTS: 'document.*,invoice.paid' }, /: invoice/],
   ['events of a channel that is not set', { ...KEY, NOTIFY_SLACK_EVENTS: '*' }, /NOTIFY_SLACK_URL/],
   ['a Slack URL that is none', { ...KEY, NOTIFY_SLACK_URL: 'T0/B0/secret' }, /not an http/],

@@ -31,7 +31,7 @@ export type RealtimeNews =
   | { readonly kind: 'notice'; readonly document: NamedDocument }
   /** A signer whose document is not named: it has to be routed. */
   | { readonly kind: 'unrouted'; readonly change: StatusChange }
-  /** The same, at a time that cannot be believed. */
+  /** The same, at a time that cannot be believed; or a bounce, which cannot be routed. */
   | { readonly kind: 'setAside'; readonly entry: SetAsideEntry }
   /** Nothing that changes a status. */
   | { readonly kind: 'ignored' };
@@ -77,6 +77,9 @@ const RECIPIENT_EVENTS: ReadonlyMap<string, SignerStatus> = new Map([
   ['recipient.emailOpened', 'emailOpened'],
   ['recipient.visiting', 'visited'],
 ]);
+
+/** No status, as a rule, and yet news of a signer. */
+const BOUNCED = 'recipient.bounced';
 
 const IGNORED: RealtimeNews = { kind: 'ignored' };
 
@@ -140,7 +143,8 @@ function readRecipient(
   const id = idOf('signer', data.uuid) ?? idOf('signer', data.resourceUri);
   const word =
     data.status === undefined ? RECIPIENT_EVENTS.get(event) : signerStatusOf(data.status);
-  if (id === undefined || word === undefined) return IGNORED;
+  const isBounce = event === BOUNCED;
+  if (id === undefined || (word === undefined && !isBounce)) return IGNORED;
   const documentId = idOf('document', data.documentResourceUri) ?? idOf('document', data.document);
   const document = documentId === undefined ? undefined : { documentId, ...labelsOf(data) };
   if (at === undefined) {
@@ -148,10 +152,20 @@ function readRecipient(
     const entry = showEntry({ event, created, signer: id, status: word });
     return { kind: 'setAside', entry: { reason: problem, entry } };
   }
-  const change: StatusChange = { subject: 'signer', id, status: word, at, position: 0 };
-  if (document === undefined) return { kind: 'unrouted', change };
-  const report: StatusReport = { source: 'realtime', changes: [change] };
-  return { kind: 'report', document, report };
+  const known = { subject: 'signer', id, at, position: 0 } as const;
+  const change: StatusChange | undefined = word && { ...known, status: word };
+  if (document !== undefined) {
+    const bounces = isBounce ? { bounces: [{ signerId: id, at }] } : {};
+    const report: StatusReport = {
+      source: 'realtime',
+      changes: change ? [change] : [],
+      ...bounces,
+    };
+    return { kind: 'report', document, report };
+  }
+  if (change !== undefined && !isBounce) return { kind: 'unrouted', change };
+  const entry = showEntry({ event, created, signer: id });
+  return { kind: 'setAside', entry: { reason: 'a bounce without its document', entry } };
 }
 
 function readSigner(recipient: z.infer<typeof Recipient>): SignerSnapshot[] {

@@ -4,7 +4,10 @@ import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
-import type { openArchive, ReconciliationSettings } from '../activities/index.js';
+import type { FollowUpPolicy } from '../workflows/contract.js';
+import { readFollowUp } from '../configuration/follow-up-settings.js';
+import type { openArchive, ReconciliationSettings, ReminderSettings } from '../activities/index.js';
+import { readReminderSettings } from './reminder-settings.js';
 import { readAnnouncementSettings } from './announcement-settings.js';
 import type { AnnouncementSettings } from './announcement-settings.js';
 import { readReconciliationSettings, readScheduleSettings } from './reconciliation-settings.js';
@@ -18,6 +21,9 @@ export interface WorkerConfiguration {
   /** Undefined unless the archive is at `s3:`. */
   readonly archiveS3: ArchiveS3Settings | undefined;
   readonly lingerMs: number;
+  /** What is done about open documents by default; undefined: nothing. */
+  readonly followUp: FollowUpPolicy | undefined;
+  readonly reminders: ReminderSettings;
   /** Before a callback's entries that found no document are asked for again, in ms. */
   readonly retryPausesMs: readonly number[];
   readonly announcements: AnnouncementSettings;
@@ -51,6 +57,8 @@ export function readConfiguration(environment: Environment = process.env): Worke
     archiveUrl: readArchiveUrl(settings),
     archiveS3: readArchiveS3(settings),
     lingerMs: settings.durationMs('DOCUMENT_LINGER', '15m'),
+    followUp: readFollowUp(settings),
+    reminders: readReminderSettings(settings),
     retryPausesMs: settings.durationsMs('CALLBACK_RETRY_PAUSES', DEFAULT_RETRY_PAUSES),
     announcements: readAnnouncementSettings(settings),
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),

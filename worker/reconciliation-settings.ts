@@ -77,12 +77,9 @@ function readShare(settings: Settings, name: string, otherwise: number): number 
 /** Reads when runs begin. */
 export function readScheduleSettings(settings: Settings): ScheduleSettings {
   const cron = settings.text('RECONCILE_CRON') ?? '0 2 * * *';
-  const timeZone = settings.text('RECONCILE_TIME_ZONE') ?? 'UTC';
+  const timeZone = settings.timeZone('RECONCILE_TIME_ZONE', 'UTC');
   if (cron !== 'off' && cron.split(/\s+/).length !== 5) {
     settings.problem(`RECONCILE_CRON is neither off nor five fields such as 0 2 * * *: ${cron}`);
-  }
-  if (!isTimeZone(timeZone)) {
-    settings.problem(`RECONCILE_TIME_ZONE is no time zone such as Europe/London: ${timeZone}`);
   }
   return {
     cron: cron === 'off' ? undefined : cron,
@@ -90,13 +87,4 @@ export function readScheduleSettings(settings: Settings): ScheduleSettings {
     jitterMs: settings.durationMs('RECONCILE_JITTER', '10m'),
     catchUpMs: settings.durationMs('RECONCILE_CATCH_UP', '1d'),
   };
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -56,7 +56,7 @@ export function createWorkerParts(
   logger: Logger,
 ): WorkerParts {
   const { taskQueue, archiveUrl, archiveS3, lingerMs, retryPausesMs } = configuration;
-  const { announcements, reconciliation } = configuration;
+  const { announcements, followUp, reminders, reconciliation } = configuration;
   const provider = createProviderClient({ ...configuration.provider, logger });
   const channels = createChannels(announcements, logger);
   const policy = channelPolicyOf(channels, announcements.events);
@@ -66,7 +66,7 @@ export function createWorkerParts(
   return {
     activities: createActivities({
       ...{ client, taskQueue, provider, archive, channels, policy, lingerMs, retryPausesMs },
-      reconciliation,
+      ...{ followUp, reminders, reconciliation },
     }),
     close: () => {
       provider.close();

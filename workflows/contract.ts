@@ -70,6 +70,10 @@ export const SEARCH_ATTRIBUTES = {
    */
   documentDigest: defineSearchAttributeKey('DocumentDigest', SearchAttributeType.KEYWORD),
   signerIds: defineSearchAttributeKey('SignerIds', SearchAttributeType.KEYWORD_LIST),
+  /** The signers that a late document waits for: one who was reminded, or one that stalled. */
+  waitingFor: defineSearchAttributeKey('WaitingFor', SearchAttributeType.KEYWORD_LIST),
+  /** Since when a late document waits for them. */
+  waitingSince: defineSearchAttributeKey('WaitingSince', SearchAttributeType.DATETIME),
   /** How many entries of a callback ended set aside. Not set where none did. */
   entriesSetAside: defineSearchAttributeKey('EntriesSetAside', SearchAttributeType.INT),
 } as const;
@@ -125,10 +129,18 @@ export interface DocumentSnapshot {
   readonly signers: readonly SignerSnapshot[];
 }
 
+/** Mail to a signer came back. The bounce's own words stay outside: they name addresses. */
+export interface SignerBounce {
+  readonly signerId: string;
+  /** ISO 8601 UTC. */
+  readonly at: string;
+}
+
 /** News of one document: changes, or a picture of the whole, or both. */
 export interface StatusReport {
   readonly source: ChangeSource;
   readonly changes: readonly StatusChange[];
+  readonly bounces?: readonly SignerBounce[];
   readonly snapshot?: DocumentSnapshot;
   /** Of a repair: what it found missing. */
   readonly reconciliation?: ReconciliationMark;
@@ -136,23 +148,34 @@ export interface StatusReport {
 
 // ---------------------------------------------------------------- documentSigning
 
+/** How a document is chased; what is left out follows the configuration. */
+export interface ChasingTerms {
+  /** ISO 8601 UTC: after it, an open document is announced as `expired`. `null`: never. */
+  readonly deadline?: string | null;
+  /** How long after it became a signer's turn they are reminded: `['3d', '7d']`. `[]`: never. */
+  readonly reminders?: readonly string[];
+  /** After how long without any movement the document is announced as stalled. `null`: never. */
+  readonly stalledAfter?: string | null;
+}
+
 /** What the starter of a document's workflow asks for. */
-export interface TrackingTerms {
+export interface TrackingTerms extends ChasingTerms {
   readonly group?: string;
   readonly tag?: string;
-  /** ISO 8601 UTC: after it, an open document is announced as `expired`. */
-  readonly deadline?: string;
   /** Known signers; without them the workflow asks the provider first. */
   readonly signers?: readonly SignerSnapshot[];
 }
 
 export interface DocumentSigningInput extends TrackingTerms {
   readonly documentId: string;
+  /** The starter's configuration, in force until a worker tells its own. */
+  readonly followUp?: FollowUpPolicy;
   /** Set by continue-as-new alone; its shape is the workflow's own business. */
   readonly carried?: unknown;
 }
 
-export type OutcomeKind = 'completed' | 'rejected' | 'removed' | 'expired';
+/** `stopped`: by operations, whatever the provider says. */
+export type OutcomeKind = 'completed' | 'rejected' | 'removed' | 'expired' | 'stopped';
 
 /** How a document ended: the result of `documentSigning`. */
 export interface SigningOutcome {
@@ -164,6 +187,8 @@ export interface SigningOutcome {
   readonly signers: readonly { readonly id: string; readonly status: SignerStatus }[];
   readonly archive?: ArchiveReceipt;
   readonly rejection?: { readonly signerId: string; readonly reason: string };
+  /** Why operations stopped it. */
+  readonly stopReason?: string;
   /** An earlier run had archived and announced this document: nothing was done again. */
   readonly alreadyArchived?: true;
 }
@@ -179,6 +204,12 @@ export const noticeReceivedSignal = defineSignal('noticeReceived');
 export const trackingRequestedSignal = defineSignal<[TrackingTerms]>('trackingRequested');
 /** Operations removed the cause of a failure: try again. */
 export const retrySignal = defineSignal('retry');
+/** Operations want the provider to be asked now. */
+export const refreshSignal = defineSignal('refresh');
+/** Operations give the document up, for a reason in a sentence. */
+export const stopSignal = defineSignal<[reason: string]>('stop');
+/** Other terms from now on; what is left out stays. Refused, with reasons, where they are wrong. */
+export const changeTermsUpdate = defineUpdate<ProgressView, [ChasingTerms]>('changeTerms');
 /** Progress now. */
 export const progressQuery = defineQuery<ProgressView>('progress');
 /** Answers once the document has its outcome; undefined: ask again (the workflow moved on). */
@@ -289,6 +320,14 @@ export const ANNOUNCEMENT_EVENTS = [
   'document.rejected',
   'document.removed',
   'document.expired',
+  /** Operations gave it up. */
+  'document.stopped',
+  /** Nothing has moved for as long as the terms say. Once for each time it stalls. */
+  'document.stalled',
+  'signer.signed',
+  'signer.rejected',
+  /** Mail to a signer came back. */
+  'signer.bounced',
   /** The downloaded PDF is not the one whose hash the provider names: quarantined. */
   'document.integrityFailed',
   /** Something failed for good, and the workflow waits for `retry`. */
@@ -297,6 +336,10 @@ export const ANNOUNCEMENT_EVENTS = [
   'document.contradicted',
 ] as const;
 export type AnnouncementEvent = (typeof ANNOUNCEMENT_EVENTS)[number];
+
+/** Events of single signers: announced where they are asked for, once for each signer. */
+export const SIGNER_EVENTS = ['signer.signed', 'signer.rejected', 'signer.bounced'] as const;
+export type SignerEvent = (typeof SIGNER_EVENTS)[number];
 
 export const OPERATIONS_EVENTS = [
   /** Callbacks missed more than they may. */
@@ -333,6 +376,8 @@ export interface OperationsAnnouncement {
 export interface DocumentAnnouncement {
   readonly event: AnnouncementEvent;
   readonly documentId: string;
+  /** Tells events of one kind apart: a signer's ID, or since when the document stalls. */
+  readonly occasion?: string;
   readonly group?: string;
   readonly tag?: string;
   /** ISO 8601 UTC. */
@@ -357,18 +402,62 @@ export interface ChannelPolicy {
 /** The key under which a receiver can drop repetitions: every message of the event carries it. */
 export function idempotencyKey(
   announcement:
-    | Pick<DocumentAnnouncement, 'documentId' | 'event'>
+    | Pick<DocumentAnnouncement, 'documentId' | 'event' | 'occasion'>
     | Pick<OperationsAnnouncement, 'subject' | 'event'>,
 ): string {
-  const subject = 'subject' in announcement ? announcement.subject : announcement.documentId;
-  return `${subject}/${announcement.event}`;
+  if ('subject' in announcement) return `${announcement.subject}/${announcement.event}`;
+  return `${announcement.documentId}/${occasionOf(announcement)}`;
+}
+
+/** What is announced once for each document: the event, or its occasion where it has one. */
+export function occasionOf({
+  event,
+  occasion,
+}: Pick<DocumentAnnouncement, 'event' | 'occasion'>): string {
+  return occasion === undefined ? event : `${event}/${occasion}`;
 }
 
 // ---------------------------------------------------------------- activities
 
+/** Settings of what is done about an open document, by default. Nothing said means nothing done. */
+export interface FollowUpPolicy {
+  /** After a document's creation; of one that others created, after it became known here. */
+  readonly deadlineMs?: number;
+  /** After it became a signer's turn, in rising order. */
+  readonly remindersMs?: readonly number[];
+  /** Without any movement. */
+  readonly stalledMs?: number;
+  readonly signerEvents?: readonly SignerEvent[];
+}
+
 /** The worker's settings that a workflow needs; as an activity's result they are in history. */
 export interface OutcomePolicy extends ChannelPolicy {
   readonly lingerMs: number;
+  readonly followUp?: FollowUpPolicy;
+}
+
+export interface RemindSignersInput {
+  readonly documentId: string;
+  /** Whose reminder is due. */
+  readonly signerIds: readonly string[];
+}
+
+/** What became of one signer's reminder. */
+export interface ReminderResult {
+  readonly signerId: string;
+  /** `notNeeded`: by the provider's own answer it is not their turn any more. */
+  readonly kind: 'sent' | 'refused' | 'notNeeded';
+  /** Of a refusal, in the provider's words. */
+  readonly reason?: string;
+}
+
+export interface RemindSignersResult {
+  /** Signers of the input without a result wait for another attempt. */
+  readonly results: readonly ReminderResult[];
+  /** ISO 8601 UTC: for those another attempt is of use from then on. */
+  readonly notBefore?: string;
+  /** What the provider said before anybody was reminded; missing where it was not asked. */
+  readonly lookUp?: LookUpDocumentResult;
 }
 
 export interface LookUpDocumentInput {
@@ -436,6 +525,10 @@ export interface Activities extends ReconciliationActivities {
   lookUpDocument(input: LookUpDocumentInput): Promise<LookUpDocumentResult>;
   /** Asks once more, downloads PDF and audit log, checks the hash, archives. */
   archiveDocument(input: ArchiveDocumentInput): Promise<ArchiveDocumentResult>;
+  /** Asks once more, then reminds those whose turn it still is; never outside the set hours. */
+  remindSigners(input: RemindSignersInput): Promise<RemindSignersResult>;
+  /** The settings alone. */
+  readPolicy(): Promise<OutcomePolicy>;
   /** Tells one channel of one event. */
   announce(input: AnnounceInput): Promise<void>;
   /** Routes signers to documents, then one signalWithStart per document. */

@@ -17,14 +17,20 @@ import {
 } from '@temporalio/workflow';
 import { Alarm } from './alarm.js';
 import { channelsFor } from './channels-for.js';
+import { changedTermsProblems } from './chasing-terms.js';
+import { stallOccasion, withReminders } from './chasing.js';
 import {
+  changeTermsUpdate,
   DIGEST_MEMO,
   FAILURE_TYPES,
   missedChangesQuery,
   noticeReceivedSignal,
+  occasionOf,
   progressQuery,
+  refreshSignal,
   retrySignal,
   statusChangedSignal,
+  stopSignal,
   trackingRequestedSignal,
   waitForChangeUpdate,
   waitForOutcomeUpdate,
@@ -34,9 +40,12 @@ import type {
   AnnouncementEvent,
   ArchivedSummary,
   ArchiveReceipt,
+  ChasingTerms,
   DocumentAnnouncement,
   DocumentSigningInput,
   OutcomeKind,
+  OutcomePolicy,
+  RemindSignersResult,
   SigningOutcome,
   StatusReport,
   TrackingTerms,
@@ -45,15 +54,20 @@ import {
   initialState,
   withAnnouncement,
   withAttention,
+  withChasing,
   withLookUp,
   withoutOwed,
   withReport,
   withRetry,
+  withStop,
   withTerms,
 } from './document-state.js';
 import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
-import { detailsOf, missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
+import { detailsOf, stallReason, waitSummary } from './document-details.js';
+import { DESCRIBED as described } from './document-messages.js';
+import { missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
+import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 import { progressDigest } from './status-digest.js';
 
@@ -75,7 +89,13 @@ const { archiveDocument } = proxyActivities<Activities>({
   scheduleToCloseTimeout: '2d',
   retry: FOREVER,
 });
-const { announce } = proxyActivities<Activities>({
+/** What is not sent within the hour is left to the next reminder. */
+const { remindSigners } = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '1h',
+  retry: FOREVER,
+});
+const { announce, readPolicy } = proxyActivities<Activities>({
   startToCloseTimeout: '1m',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: '3d',
@@ -102,10 +122,13 @@ class DocumentSigning {
   readonly #alarm = new Alarm();
   readonly #announcing = new Set<OwedAnnouncement>();
   #attempting: CancellationScope | undefined;
+  #isReminding = false;
 
   constructor(input: DocumentSigningInput) {
-    this.#state = initialState(input);
+    this.#state = initialState(input, Date.now());
     this.#receiveMessages();
+    this.#receiveRepairs();
+    this.#answerQuestions();
   }
 
   async run(): Promise<SigningOutcome> {
@@ -114,16 +137,22 @@ class DocumentSigning {
       const step = nextStep(this.#state, Date.now());
       switch (step.kind) {
         case 'ask':
-          await this.#attempt(() => this.#ask(step.reason));
+          await this.#attempt(step, () => this.#ask(step.reason));
           break;
         case 'conclude':
-          await this.#attempt(() => this.#conclude(step.outcome));
+          await this.#attempt(step, () => this.#conclude(step.outcome));
+          break;
+        case 'remind':
+          await this.#attempt(step, () => this.#remind(step.signerIds));
+          break;
+        case 'announce':
+          this.#announce(step.event, occasionFields(step, this.#state));
           break;
         case 'contradict':
-          this.#announce('document.contradicted', step.reason);
+          this.#announce('document.contradicted', { reason: step.reason });
           break;
         case 'wait':
-          await this.#wait(step.untilMs);
+          await this.#wait(step);
           break;
         case 'finish':
           return this.#finish();
@@ -132,37 +161,85 @@ class DocumentSigning {
   }
 
   #receiveMessages(): void {
-    setHandler(statusChangedSignal, (report: Partial<StatusReport> | undefined) => {
-      if (isReport(report)) this.#take(withReport(this.#state, report, Date.now()));
-      else this.#ignore('statusChanged');
-    });
-    setHandler(noticeReceivedSignal, () => {
-      this.#take({ ...this.#state, mustAsk: !this.#state.outcome });
-    });
-    setHandler(trackingRequestedSignal, (terms: TrackingTerms | undefined) => {
-      if (terms) this.#take(withTerms(this.#state, terms));
-      else this.#ignore('trackingRequested');
-    });
-    setHandler(retrySignal, () => {
-      this.#take(withRetry(this.#state));
-      // What waits for its next attempt (in four hours, say) is begun again at once.
-      this.#attempting?.cancel();
-    });
-    setHandler(progressQuery, () => viewOf(this.#state));
-    setHandler(missedChangesQuery, ({ snapshot, key }) =>
-      missedChangesAnswer(this.#state, snapshot, key),
+    setHandler(
+      statusChangedSignal,
+      (report: Partial<StatusReport> | undefined) => {
+        if (isReport(report)) this.#take(withReport(this.#state, report, Date.now()));
+        else this.#ignore('statusChanged');
+      },
+      described.statusChanged,
     );
-    setHandler(waitForOutcomeUpdate, async () => {
-      await condition(() => this.#isLeaving || this.#state.outcome !== undefined);
-      return this.#state.outcome;
-    });
+    const ask = (): void => {
+      this.#take({ ...this.#state, mustAsk: !this.#state.outcome });
+    };
+    setHandler(noticeReceivedSignal, ask, described.noticeReceived);
+    setHandler(refreshSignal, ask, described.refresh);
+    setHandler(
+      trackingRequestedSignal,
+      (terms: TrackingTerms | undefined) => {
+        if (terms) this.#take(withTerms(this.#state, terms, Date.now()));
+        else this.#ignore('trackingRequested');
+      },
+      described.trackingRequested,
+    );
+  }
+
+  /** What people send. */
+  #receiveRepairs(): void {
+    setHandler(
+      retrySignal,
+      () => {
+        this.#take(withRetry(this.#state));
+        // What waits for its next attempt (in four hours, say) is begun again at once.
+        this.#attempting?.cancel();
+      },
+      described.retry,
+    );
+    setHandler(
+      stopSignal,
+      (reason: unknown) => {
+        this.#take(withStop(this.#state, typeof reason === 'string' ? reason : ''));
+        this.#attempting?.cancel();
+      },
+      described.stop,
+    );
+    setHandler(
+      changeTermsUpdate,
+      (terms) => {
+        this.#take(withChasing(this.#state, terms));
+        return viewOf(this.#state);
+      },
+      {
+        ...described.changeTerms,
+        validator: (terms: ChasingTerms | undefined) => {
+          requireTerms(terms, this.#state);
+        },
+      },
+    );
+  }
+
+  #answerQuestions(): void {
+    setHandler(progressQuery, () => viewOf(this.#state), described.progress);
+    setHandler(
+      missedChangesQuery,
+      ({ snapshot, key }) => missedChangesAnswer(this.#state, snapshot, key),
+      described.missedChanges,
+    );
+    setHandler(
+      waitForOutcomeUpdate,
+      async () => {
+        await condition(() => this.#isLeaving || this.#state.outcome !== undefined);
+        return this.#state.outcome;
+      },
+      described.waitForOutcome,
+    );
     setHandler(
       waitForChangeUpdate,
       async ({ afterRevision }) => {
         await condition(() => this.#isLeaving || this.#state.revision > afterRevision);
         return viewOf(this.#state);
       },
-      { validator: requireRevision },
+      { ...described.waitForChange, validator: requireRevision },
     );
   }
 
@@ -175,13 +252,17 @@ class DocumentSigning {
   #take(state: DocumentState): void {
     this.#signals += 1;
     this.#state = state;
+    // A reminder that the provider does not take must not hold up the end.
+    const isOvertaken = this.#isReminding && nextStep(state, Date.now()).kind === 'conclude';
+    if (isOvertaken) this.#attempting?.cancel();
   }
 
   /** Runs a task; a failure for good is shown and announced, and waits for `retry`. */
-  async #attempt(task: () => Promise<void>): Promise<void> {
-    setCurrentDetails(detailsOf(this.#state));
+  async #attempt(step: Step, task: () => Promise<void>): Promise<void> {
+    setCurrentDetails(detailsOf(this.#state, Date.now(), step));
     const scope = new CancellationScope();
     this.#attempting = scope;
+    this.#isReminding = step.kind === 'remind';
     try {
       await scope.run(task);
     } catch (error) {
@@ -191,9 +272,10 @@ class DocumentSigning {
       this.#state = withAttention(this.#state, CONCLUDE_TASK, attention);
       const isForgery = attention.failureType === FAILURE_TYPES.integrityFailed;
       const event = isForgery ? 'document.integrityFailed' : 'document.needsAttention';
-      this.#announce(event, attention.message);
+      this.#announce(event, { reason: attention.message });
     } finally {
       this.#attempting = undefined;
+      this.#isReminding = false;
     }
   }
 
@@ -202,20 +284,43 @@ class DocumentSigning {
     // Before the question, so that a notice that comes meanwhile asks once more.
     this.#state = { ...this.#state, mustAsk: false };
     const lookUp = await lookUpDocument.executeWithOptions(
-      { summary: `ask the provider: ${reason}` },
+      { summary: `Ask the provider: ${reason}` },
       [{ documentId, awaitFinalPdf: false }],
     );
     this.#state = withLookUp(this.#state, lookUp, Date.now());
   }
 
+  async #remind(signerIds: readonly string[]): Promise<void> {
+    const { documentId } = this.#state;
+    const summary = `Remind ${signerIds.join(', ')} to sign`;
+    const result = await remindSigners
+      .executeWithOptions({ summary }, [{ documentId, signerIds }])
+      .catch((error: unknown) => unsentReminders(signerIds, error));
+    const nowMs = Date.now();
+    if (result.lookUp) this.#state = withLookUp(this.#state, result.lookUp, nowMs);
+    this.#state = withReminders(this.#state, result, nowMs);
+  }
+
   async #conclude(kind: OutcomeKind): Promise<void> {
     if (kind === 'completed') return this.#complete();
+    if (kind === 'stopped') return this.#stop();
     if (this.#state.mustAsk || !isKnownFromProvider(this.#state, kind)) {
       await this.#ask(`${kind}: the last word`);
       if (!this.#stillConcludes(kind)) return;
     }
     this.#settle(this.#outcome(kind), this.#state.lookUp?.policy.lingerMs ?? 0);
     this.#announce(`document.${kind}`);
+  }
+
+  /** The provider is not asked: it may be why operations give up. */
+  async #stop(): Promise<void> {
+    if (!policyOf(this.#state)) {
+      const policy = await readPolicy.executeWithOptions({ summary: 'Ask whom to tell' }, []);
+      this.#state = { ...this.#state, policy };
+    }
+    const { reason = '' } = this.#state.stop ?? {};
+    this.#settle({ ...this.#outcome('stopped'), stopReason: reason }, 0);
+    this.#announce('document.stopped', { reason, occasion: workflowInfo().firstExecutionRunId });
   }
 
   /** The answer may tell of another outcome: what to do follows from all that is known now. */
@@ -247,7 +352,7 @@ class DocumentSigning {
     const { workflowId, firstExecutionRunId } = workflowInfo();
     const workflow = { workflowId, firstExecutionRunId };
     const { lookUp, receipt } = await archiveDocument.executeWithOptions(
-      { summary: 'archive the PDF and its audit log' },
+      { summary: 'Fetch the signed PDF and its audit log, check the hash, archive both' },
       [{ documentId, progress, workflow }],
     );
     this.#state = withLookUp(this.#state, lookUp, Date.now());
@@ -275,8 +380,11 @@ class DocumentSigning {
     this.#state = withAttention(settled, CONCLUDE_TASK, undefined);
   }
 
-  #announce(event: AnnouncementEvent, reason?: string): void {
-    const { documentId, group, tag, progress, outcome, lookUp } = this.#state;
+  #announce(
+    event: AnnouncementEvent,
+    more: Pick<DocumentAnnouncement, 'occasion' | 'reason'> = {},
+  ): void {
+    const { documentId, group, tag, progress, outcome } = this.#state;
     const announcement: DocumentAnnouncement = {
       event,
       documentId,
@@ -287,10 +395,11 @@ class DocumentSigning {
       signers: signerViews(progress).map(({ id, status }) => ({ id, status })),
       ...(outcome?.archive ? { archive: summaryOf(outcome.archive) } : {}),
       ...(outcome?.rejection ? { rejection: outcome.rejection } : {}),
-      ...(reason === undefined ? {} : { reason }),
+      ...more,
     };
     // Before the first answer no worker has said which channels there are: the log always is.
-    const channels = channelsFor(lookUp?.policy ?? { channels: ['log'] }, event);
+    const policy = policyOf(this.#state) ?? { channels: ['log'] };
+    const channels = channelsFor(policy, event);
     this.#state = withAnnouncement(this.#state, announcement, channels);
     this.#payOwed();
   }
@@ -306,7 +415,7 @@ class DocumentSigning {
   /** One execution per channel: one channel's failure never repeats another's message. */
   async #pay(owed: OwedAnnouncement): Promise<void> {
     try {
-      await announce.executeWithOptions({ summary: taskOf(owed) }, [owed]);
+      await announce.executeWithOptions({ summary: announcementSummary(owed) }, [owed]);
       this.#state = withoutOwed(this.#state, owed);
     } catch (error) {
       const attention = attentionOf(error);
@@ -318,20 +427,20 @@ class DocumentSigning {
   }
 
   /** The only place where the workflow waits for news; and so where it may continue as new. */
-  async #wait(untilMs: number | undefined): Promise<void> {
+  async #wait({ untilMs, mayEndEarlier }: Extract<Step, { kind: 'wait' }>): Promise<void> {
     this.#show();
     if (this.#mustContinueAsNew()) {
       await this.#leave();
       const { documentId } = this.#state;
       await continueAsNew<typeof documentSigning>({ documentId, carried: this.#state });
     }
-    this.#alarm.set(untilMs);
+    this.#alarm.set(untilMs, { mayEndEarlier, summary: waitSummary(this.#state, untilMs) });
     const seen = this.#state;
     await condition(() => this.#state !== seen || this.#alarm.hasRung);
   }
 
   #show(): void {
-    setCurrentDetails(detailsOf(this.#state));
+    setCurrentDetails(detailsOf(this.#state, Date.now()));
     const changes = searchAttributeChanges(this.#state, workflowInfo().typedSearchAttributes);
     if (changes.length > 0) upsertSearchAttributes(changes);
     const digest = progressDigest(this.#state.documentId, this.#state.progress);
@@ -365,7 +474,39 @@ function now(): string {
 }
 
 function taskOf({ channel, announcement }: OwedAnnouncement): string {
-  return `announce ${announcement.event} by ${channel}`;
+  return `announce ${occasionOf(announcement)} by ${channel}`;
+}
+
+function announcementSummary({ channel, announcement }: OwedAnnouncement): string {
+  return `Announce ${occasionOf(announcement)} by ${channel}`;
+}
+
+/** A worker has told its settings, with an answer or alone. */
+function policyOf({ lookUp, policy }: DocumentState): OutcomePolicy | undefined {
+  return lookUp?.policy ?? policy;
+}
+
+function occasionFields(
+  step: Extract<Step, { kind: 'announce' }>,
+  state: DocumentState,
+): Pick<DocumentAnnouncement, 'occasion' | 'reason'> {
+  if (step.event !== 'document.stalled') return { occasion: step.signerId };
+  return { occasion: stallOccasion(step.sinceMs), reason: stallReason(state, step.sinceMs) };
+}
+
+/** Shown, not announced: the next reminder tries again, and nothing else waits for it. */
+function unsentReminders(signerIds: readonly string[], error: unknown): RemindSignersResult {
+  const attention = isCancellation(error) ? undefined : attentionOf(error);
+  if (!attention) throw error;
+  const reason = `${attention.failureType}: ${attention.message}`;
+  return { results: signerIds.map((signerId) => ({ signerId, kind: 'refused', reason })) };
+}
+
+function requireTerms(terms: ChasingTerms | undefined, { outcome }: DocumentState): void {
+  const problems = outcome
+    ? [`the document has its outcome (${outcome.kind}): nothing of it is chased any more`]
+    : changedTermsProblems(terms, Date.now());
+  if (problems.length > 0) throw ApplicationFailure.nonRetryable(problems.join('; '));
 }
 
 function isWorkflowCancelled(): boolean {

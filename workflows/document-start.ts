@@ -16,7 +16,7 @@ export interface SearchableDocument {
   readonly status?: DocumentStatus;
   readonly group?: string;
   readonly tag?: string;
-  readonly deadline?: string;
+  readonly deadline?: string | null;
   readonly signerIds?: readonly string[];
   readonly digest?: string | undefined;
 }
@@ -36,7 +36,7 @@ export function documentSearchAttributes(document: SearchableDocument): SearchAt
     ...(status === undefined ? [] : [{ key: documentStatus, value: status }]),
     ...(group ? [{ key: documentGroup, value: group.slice(0, KEYWORD_MAX_LENGTH) }] : []),
     ...(tag ? [{ key: documentTag, value: tag.slice(0, KEYWORD_MAX_LENGTH) }] : []),
-    ...(deadline === undefined ? [] : [{ key: documentDeadline, value: new Date(deadline) }]),
+    ...(deadline ? [{ key: documentDeadline, value: new Date(deadline) }] : []),
     ...(ids.length === 0 ? [] : [{ key: SEARCH_ATTRIBUTES.signerIds, value: ids }]),
     ...(digest === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.documentDigest, value: digest }]),
   ];

@@ -1,16 +1,31 @@
 /** What a document's workflow remembers, and how facts change it. Pure, and carried over whole. */
+import { parsedChasing } from './chasing-terms.js';
+import type { ParsedChasing } from './chasing-terms.js';
+import { occasionOf } from './contract.js';
 import type {
   ChannelName,
+  ChasingTerms,
   DocumentAnnouncement,
   DocumentSigningInput,
+  FollowUpPolicy,
   LookUpDocumentResult,
+  OutcomePolicy,
   ReconciliationMark,
   SigningOutcome,
   StatusReport,
   TrackingTerms,
 } from './contract.js';
-import { applyReport, INITIAL_PROGRESS, missedChanges, openQuestion } from './progress.js';
+import {
+  applyReport,
+  INITIAL_PROGRESS,
+  missedChanges,
+  openQuestion,
+  outcomeOf,
+} from './progress.js';
 import type { OpenQuestion, SigningProgress } from './progress.js';
+import { turnsAfter } from './signing-turns.js';
+import type { SigningTurns } from './signing-turns.js';
+import { progressDigest } from './status-digest.js';
 
 /** An announcement that one channel has not taken yet. */
 export interface OwedAnnouncement {
@@ -22,7 +37,19 @@ export interface DocumentState {
   readonly documentId: string;
   readonly group?: string;
   readonly tag?: string;
-  readonly deadline?: string;
+  /** `null`: none, whatever is configured. */
+  readonly deadline?: string | null;
+  /** The starter's own terms; what they leave out is as configured. */
+  readonly chasing?: ParsedChasing;
+  /** The starter's configuration. */
+  readonly followUp?: FollowUpPolicy;
+  /** When this workflow began, ms since the epoch. Earlier versions did not keep it. */
+  readonly trackedSinceMs?: number;
+  /** When news last changed a status. */
+  readonly movedMs?: number;
+  readonly turns?: SigningTurns;
+  /** No reminder before this time. */
+  readonly quietUntilMs?: number;
   readonly progress: SigningProgress;
   readonly revision: number;
   /** A notice, an operator or the lack of any knowledge says: ask the provider now. */
@@ -32,10 +59,16 @@ export interface DocumentState {
   readonly question?: AskedQuestion;
   /** The provider's and the archive's last answer. */
   readonly lookUp?: LookUpDocumentResult;
+  /** When that answer came. */
+  readonly answeredMs?: number;
+  /** The worker's settings, asked for where there is no such answer. */
+  readonly policy?: OutcomePolicy;
+  /** Operations give the document up. */
+  readonly stop?: { readonly reason: string };
   readonly outcome?: SigningOutcome;
   readonly lingerUntilMs?: number;
   readonly owed: readonly OwedAnnouncement[];
-  /** Events announced or owed: none is announced twice. */
+  /** Events, with their occasions, announced or owed: none is announced twice. */
   readonly announced: readonly string[];
   /** The last repair. */
   readonly repaired?: ReconciliationMark;
@@ -56,11 +89,17 @@ export interface Attention {
   readonly message: string;
 }
 
-/** The state in which a document's workflow begins, or goes on after continue-as-new. */
-export function initialState(input: DocumentSigningInput): DocumentState {
-  if (input.carried !== undefined) return input.carried as DocumentState;
+/**
+ * The state in which a document's workflow begins, or goes on after continue-as-new.
+ * @param nowMs since the epoch
+ */
+export function initialState(input: DocumentSigningInput, nowMs = 0): DocumentState {
+  const { carried, followUp } = input;
+  if (carried !== undefined) return { trackedSinceMs: nowMs, ...(carried as DocumentState) };
   const state: DocumentState = {
     documentId: input.documentId,
+    trackedSinceMs: nowMs,
+    ...(followUp === undefined ? {} : { followUp }),
     progress: INITIAL_PROGRESS,
     revision: 0,
     mustAsk: input.signers === undefined,
@@ -69,20 +108,17 @@ export function initialState(input: DocumentSigningInput): DocumentState {
     announced: [],
     attention: {},
   };
-  return withTerms(state, input);
+  return withDefaultDeadline(withTerms(state, input, nowMs), followUp, nowMs);
 }
 
 /** What a starter asked for is added; what it leaves out stays. */
-export function withTerms(state: DocumentState, terms: TrackingTerms): DocumentState {
+export function withTerms(state: DocumentState, terms: TrackingTerms, nowMs = 0): DocumentState {
   const { group = state.group, tag = state.tag } = terms;
-  const deadline = isTime(terms.deadline) ? terms.deadline : state.deadline;
   const known: DocumentState = {
-    ...(terms.signers === undefined ? state : withoutAbsence(state)),
-    revision: state.revision + 1,
+    ...withChasing(terms.signers === undefined ? state : withoutAbsence(state), terms),
     isVouchedFor: state.isVouchedFor || terms.signers !== undefined,
     ...(group === undefined ? {} : { group }),
     ...(tag === undefined ? {} : { tag }),
-    ...(deadline === undefined ? {} : { deadline }),
   };
   if (terms.signers === undefined) return known;
   const { documentId } = state;
@@ -94,15 +130,57 @@ export function withTerms(state: DocumentState, terms: TrackingTerms): DocumentS
     modified: '',
     signers,
   } as const;
-  return { ...known, progress: applyReport(state.progress, report(snapshot)) };
+  return withProgress(known, applyReport(state.progress, report(snapshot)), nowMs);
+}
+
+/** Other terms of chasing; what cannot be understood changes nothing. */
+export function withChasing(state: DocumentState, terms: ChasingTerms): DocumentState {
+  const { deadline } = terms;
+  const isSaid = deadline === null || isTime(deadline);
+  const parsed = { ...state.chasing, ...parsedChasing(terms) };
+  return {
+    ...state,
+    revision: state.revision + 1,
+    ...(isSaid ? { deadline } : {}),
+    ...(Object.keys(parsed).length === 0 ? {} : { chasing: parsed }),
+  };
+}
+
+/** A configured deadline counts from when it is heard of, and only where nobody set another. */
+function withDefaultDeadline(
+  state: DocumentState,
+  followUp: FollowUpPolicy | undefined,
+  nowMs: number,
+): DocumentState {
+  const { deadlineMs } = followUp ?? {};
+  if (deadlineMs === undefined || state.deadline !== undefined) return state;
+  if (outcomeOf(state.progress) !== undefined) return state;
+  return { ...state, deadline: new Date(nowMs + deadlineMs).toISOString() };
+}
+
+/** Progress, and what follows from it together with the clock. */
+function withProgress(
+  state: DocumentState,
+  progress: SigningProgress,
+  nowMs: number,
+): DocumentState {
+  const { documentId, trackedSinceMs = 0, turns = {} } = state;
+  const hasMoved =
+    progressDigest(documentId, progress) !== progressDigest(documentId, state.progress);
+  return {
+    ...state,
+    progress,
+    turns: turnsAfter(turns, progress, { nowMs, trackedSinceMs }),
+    ...(hasMoved ? { movedMs: nowMs } : {}),
+  };
 }
 
 function report(snapshot: NonNullable<StatusReport['snapshot']>): StatusReport {
   return { source: 'provider', changes: [], snapshot };
 }
 
-function isTime(text: string | undefined): text is string {
-  return text !== undefined && !Number.isNaN(Date.parse(text));
+function isTime(text: unknown): text is string {
+  return typeof text === 'string' && !Number.isNaN(Date.parse(text));
 }
 
 /** Somebody has seen the document at the provider: an earlier "unknown" was a lag. */
@@ -125,9 +203,8 @@ export function withReport(
   const tag = state.tag ?? snapshot?.tag;
   return withQuestion(
     {
-      ...state,
+      ...withProgress(state, applyReport(state.progress, news), nowMs),
       revision: state.revision + 1,
-      progress: applyReport(state.progress, news),
       isVouchedFor: state.isVouchedFor || isSeen,
       ...(group === undefined ? {} : { group }),
       ...(tag === undefined ? {} : { tag }),
@@ -161,13 +238,15 @@ export function withLookUp(
   const answered: DocumentState = {
     ...state,
     lookUp,
+    answeredMs: nowMs,
     ...(question
       ? { question: { ...question, asked: question.asked + 1, lastAskedMs: nowMs } }
       : {}),
   };
-  return lookUp.snapshot
+  const told = lookUp.snapshot
     ? withReport(answered, report(lookUp.snapshot), nowMs)
     : withQuestion(answered, nowMs);
+  return withDefaultDeadline(told, lookUp.policy.followUp, nowMs);
 }
 
 function withQuestion(state: DocumentState, nowMs: number): DocumentState {
@@ -184,11 +263,12 @@ export function withAnnouncement(
   announcement: DocumentAnnouncement,
   channels: readonly ChannelName[],
 ): DocumentState {
-  if (state.announced.includes(announcement.event)) return state;
+  const occasion = occasionOf(announcement);
+  if (state.announced.includes(occasion)) return state;
   return {
     ...state,
     revision: state.revision + 1,
-    announced: [...state.announced, announcement.event],
+    announced: [...state.announced, occasion],
     owed: [...state.owed, ...channels.map((channel) => ({ channel, announcement }))],
   };
 }
@@ -202,6 +282,12 @@ export function withoutOwed(state: DocumentState, paid: OwedAnnouncement): Docum
 export function withRetry(state: DocumentState): DocumentState {
   const mustAsk = state.mustAsk || state.outcome === undefined;
   return { ...state, revision: state.revision + 1, attention: {}, mustAsk };
+}
+
+/** Operations gave it up: nothing that waits is tried again. */
+export function withStop(state: DocumentState, reason: string): DocumentState {
+  if (state.outcome) return state;
+  return { ...state, revision: state.revision + 1, stop: { reason } };
 }
 
 /** A task failed for good, or (undefined) no longer does. */

@@ -1,11 +1,13 @@
-/** How a document's state is shown: to programs, in the Temporal UI, and to its search. Pure. */
+/** How a document's state is shown to programs, and to Temporal's search. Pure. */
 import type { SearchAttributeUpdatePair, TypedSearchAttributes } from '@temporalio/common';
-import { documentStatusNumber, SEARCH_ATTRIBUTES } from './contract.js';
+import { lateSigners, movedMs } from './chasing.js';
+import { documentStatusNumber, occasionOf, SEARCH_ATTRIBUTES } from './contract.js';
 import type { DocumentSnapshot, MissedChangesAnswer } from './contract.js';
 import { documentSearchAttributes } from './document-start.js';
 import type { DocumentState } from './document-state.js';
 import { documentStatus, missedChanges, signerViews, timelineOf } from './progress.js';
-import type { AnnouncementView, ProgressView, SignerView } from './progress.js';
+import type { AnnouncementView, ProgressView, WaitingSigner } from './progress.js';
+import { signersInTurn } from './signing-turns.js';
 import { progressDigest } from './status-digest.js';
 
 /** What the progress query and the Updates answer. */
@@ -18,22 +20,32 @@ export function viewOf(state: DocumentState): ProgressView {
     revision,
     status,
     number: documentStatusNumber(status),
+    waitingFor: waitingSigners(state),
     signers: signerViews(state.progress),
     timeline: timelineOf(documentId, state.progress),
     ...(group === undefined ? {} : { group }),
     ...(tag === undefined ? {} : { tag }),
-    ...(deadline === undefined ? {} : { deadline }),
+    ...(deadline ? { deadline } : {}),
     ...(outcome === undefined ? {} : { outcome }),
     ...(attention === '' ? {} : { attention }),
     ...(state.announced.length === 0 ? {} : { announcements: announcementsOf(state) }),
   };
 }
 
+function waitingSigners({ progress, turns = {}, outcome }: DocumentState): WaitingSigner[] {
+  if (outcome) return [];
+  return signersInTurn(progress).flatMap((signerId) => {
+    const turn = turns[signerId];
+    if (!turn) return [];
+    return [{ signerId, since: new Date(turn.sinceMs).toISOString(), reminders: turn.sent }];
+  });
+}
+
 function announcementsOf({ announced, owed }: DocumentState): AnnouncementView[] {
   return announced.map((event) => ({
     event,
     owedTo: owed
-      .filter(({ announcement }) => announcement.event === event)
+      .filter(({ announcement }) => occasionOf(announcement) === event)
       .map(({ channel }) => channel),
   }));
 }
@@ -42,49 +54,6 @@ function attentionText(state: DocumentState): string {
   return Object.entries(state.attention)
     .map(([task, { failureType, message }]) => `${task}: ${failureType}: ${message}`)
     .join('; ');
-}
-
-/** The page that operations read under the workflow's tab "User Metadata". Markdown. */
-export function detailsOf(state: DocumentState): string {
-  const view = viewOf(state);
-  const lines = [
-    `**${view.status} (${view.number})**${view.outcome ? ` · outcome: **${view.outcome.kind}**` : ''}`,
-    ...(view.group === undefined ? [] : [`group: ${plain(view.group)}`]),
-    ...(view.tag === undefined ? [] : [`tag: ${plain(view.tag)}`]),
-    ...(view.deadline === undefined ? [] : [`deadline: ${view.deadline}`]),
-    ...archiveLines(view),
-    ...state.owed.map(({ channel, announcement }) => `owed: ${announcement.event} by ${channel}`),
-    ...(view.attention === undefined
-      ? []
-      : [`⚠ waits for the signal \`retry\`: ${plain(view.attention)}`]),
-  ];
-  return [lines.join('  \n'), signersTable(view.signers)].join('\n\n');
-}
-
-function archiveLines({ outcome }: ProgressView): string[] {
-  if (!outcome?.archive) return [];
-  return outcome.archive.files.map(
-    ({ name, bytes, sha256 }) => `archived: ${name}, ${bytes} bytes, SHA-256 \`${sha256}\``,
-  );
-}
-
-function signersTable(signers: readonly SignerView[]): string {
-  if (signers.length === 0) return 'No signer is known yet.';
-  const rows = signers.map(
-    ({ id, order, role, status, number, at, sources, rejectionReason }) =>
-      `| ${order ?? ''} | ${plain(role ?? '')} | \`${id}\` | ${status} (${number}) | ${at} | ` +
-      `${sources.join(', ')} | ${plain(rejectionReason ?? '')} |`,
-  );
-  return [
-    '| # | role | signer | status | since | source | reason |',
-    '|---|---|---|---|---|---|---|',
-    ...rows,
-  ].join('\n');
-}
-
-/** Text from outside must not draw tables or links of its own. */
-function plain(text: string): string {
-  return text.replace(/[\\|`*_[\]<>\r\n]/g, ' ');
 }
 
 /** What the reconciliation wants to know of a document. */
@@ -120,11 +89,23 @@ function wantedAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
       signerIds: Object.keys(state.progress.signers),
       ...state,
     }),
+    ...(state.deadline === null ? [{ key: SEARCH_ATTRIBUTES.documentDeadline, value: null }] : []),
+    ...waitingAttributes(state),
     { key: SEARCH_ATTRIBUTES.documentOutcome, value: state.outcome?.kind ?? null },
     {
       key: SEARCH_ATTRIBUTES.documentAttention,
       value: Object.values(state.attention)[0]?.failureType ?? null,
     },
+  ];
+}
+
+/** Of late documents alone: for each turn of each document they would cost more than they tell. */
+function waitingAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
+  const late = lateSigners(state);
+  const sinceMs = Math.min(...late.map((id) => state.turns?.[id]?.sinceMs ?? movedMs(state)));
+  return [
+    { key: SEARCH_ATTRIBUTES.waitingFor, value: late.length > 0 ? [...late] : null },
+    { key: SEARCH_ATTRIBUTES.waitingSince, value: late.length > 0 ? new Date(sinceMs) : null },
   ];
 }
 

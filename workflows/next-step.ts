@@ -1,14 +1,25 @@
 /** What a document's workflow does next: decided here, carried out in document-signing.ts. */
-import type { OutcomeKind, SigningOutcome } from './contract.js';
+import { isChased, nextChase, stalledAfterMs } from './chasing.js';
+import type { OutcomeKind, SignerEvent, SigningOutcome } from './contract.js';
 import type { AskedQuestion, DocumentState } from './document-state.js';
+import { formatDuration } from './duration.js';
 import { contradictionOf, outcomeOf } from './progress.js';
+import { dueSignerEvent } from './signer-events.js';
 
 export type Step =
   | { readonly kind: 'ask'; readonly reason: string }
   | { readonly kind: 'conclude'; readonly outcome: OutcomeKind }
   | { readonly kind: 'contradict'; readonly reason: string }
+  | { readonly kind: 'remind'; readonly signerIds: readonly string[] }
+  | { readonly kind: 'announce'; readonly event: 'document.stalled'; readonly sinceMs: number }
+  | { readonly kind: 'announce'; readonly event: SignerEvent; readonly signerId: string }
   | { readonly kind: 'finish' }
-  | { readonly kind: 'wait'; readonly untilMs: number | undefined };
+  | {
+      readonly kind: 'wait';
+      readonly untilMs: number | undefined;
+      /** A timer that runs already and ends earlier is good enough: a new one would cost. */
+      readonly mayEndEarlier?: true;
+    };
 
 const MINUTE_MS = 60_000;
 
@@ -35,6 +46,7 @@ export const CONCLUDE_TASK = 'conclude';
 /** The next step. Announcements go out beside it. */
 export function nextStep(state: DocumentState, nowMs: number): Step {
   if (state.outcome) return stepAfterOutcome(state, state.outcome, nowMs);
+  if (state.stop) return { kind: 'conclude', outcome: 'stopped' };
   if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
   return stepTowardsOutcome(state, nowMs);
 }
@@ -42,6 +54,8 @@ export function nextStep(state: DocumentState, nowMs: number): Step {
 function stepAfterOutcome(state: DocumentState, outcome: SigningOutcome, nowMs: number): Step {
   const reason = contradictionOf(state.progress, outcome.kind);
   if (outcome.alreadyArchived) return { kind: 'finish' };
+  const told = outcome.kind === 'stopped' ? undefined : dueSignerEvent(state);
+  if (told) return { kind: 'announce', ...told };
   if (reason !== undefined && !state.announced.includes('document.contradicted')) {
     return { kind: 'contradict', reason };
   }
@@ -56,18 +70,45 @@ function stepTowardsOutcome(state: DocumentState, nowMs: number): Step {
   if (outcome !== undefined) return { kind: 'conclude', outcome };
   if (state.mustAsk) return { kind: 'ask', reason: 'what is the state of this document?' };
   if (isGone(state)) return { kind: 'conclude', outcome: 'removed' };
+  const told = dueSignerEvent(state);
+  // Until a worker has answered nobody knows which channels there are.
+  if (told && !state.lookUp) return { kind: 'ask', reason: 'is it so, and who is to be told?' };
+  if (told) return { kind: 'announce', ...told };
 
   const askMs = state.question ? askDueMs(state.question) : Infinity;
   if (askMs <= nowMs) return { kind: 'ask', reason: questionText(state) };
   const deadlineMs = deadlineOf(state);
   if (deadlineMs <= nowMs) return { kind: 'conclude', outcome: 'expired' };
-  const untilMs = Math.min(askMs, deadlineMs);
-  return { kind: 'wait', untilMs: Number.isFinite(untilMs) ? untilMs : undefined };
+  return stepOfChase(state, nowMs, Math.min(askMs, deadlineMs));
+}
+
+function stepOfChase(state: DocumentState, nowMs: number, otherMs: number): Step {
+  const chase = nextChase(state, nowMs);
+  switch (chase.kind) {
+    case 'remind':
+      return chase;
+    case 'checkStall':
+      return { kind: 'ask', reason: stallQuestion(state) };
+    case 'stalled':
+      return { kind: 'announce', event: 'document.stalled', sinceMs: chase.sinceMs };
+    case 'later': {
+      const untilMs = Math.min(otherMs, chase.dueMs);
+      return {
+        kind: 'wait',
+        untilMs: Number.isFinite(untilMs) ? untilMs : undefined,
+        ...(isChased(state) ? { mayEndEarlier: true } : {}),
+      };
+    }
+  }
+}
+
+function stallQuestion(state: DocumentState): string {
+  return `nothing moved for ${formatDuration(stalledAfterMs(state))}: is that so?`;
 }
 
 /** Everybody has signed: it is the provider's turn, and no deadline throws the contract away. */
 function deadlineOf({ deadline, question }: DocumentState): number {
-  if (deadline === undefined || question?.kind === 'signedWithoutFinalPdf') return Infinity;
+  if (!deadline || question?.kind === 'signedWithoutFinalPdf') return Infinity;
   return Date.parse(deadline);
 }
 

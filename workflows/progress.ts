@@ -10,6 +10,7 @@ import type {
   DocumentSnapshot,
   MissedChange,
   OutcomeKind,
+  SignerBounce,
   SignerSnapshot,
   SigningOutcome,
   StatusChange,
@@ -47,6 +48,8 @@ export interface SignerProgress extends SubjectProgress<SignerStatus> {
   readonly order?: number;
   readonly role?: string;
   readonly rejectionReason?: string;
+  /** When mail to them last came back, ISO 8601 UTC. */
+  readonly bouncedAt?: string;
 }
 
 export interface SigningProgress {
@@ -66,6 +69,17 @@ export interface SignerView {
   readonly order?: number;
   readonly role?: string;
   readonly rejectionReason?: string;
+  /** When mail to them last came back, ISO 8601 UTC. */
+  readonly bouncedAt?: string;
+}
+
+/** A signer whose turn it is. */
+export interface WaitingSigner {
+  readonly signerId: string;
+  /** ISO 8601 UTC: by the invitation, or since this workflow knows of it. */
+  readonly since: string;
+  /** Reminders sent in this turn. */
+  readonly reminders: number;
 }
 
 /** A document's progress as shown to people and programs. */
@@ -78,6 +92,8 @@ export interface ProgressView {
   readonly group?: string;
   readonly tag?: string;
   readonly deadline?: string;
+  /** Whose turn it is. */
+  readonly waitingFor: readonly WaitingSigner[];
   readonly signers: readonly SignerView[];
   readonly timeline: readonly TimelineEntry[];
   readonly outcome?: SigningOutcome;
@@ -114,7 +130,15 @@ export function applyReport(progress: SigningProgress, report: StatusReport): Si
     (reached, change) => applyChange(reached, change, report.source),
     progress,
   );
-  return report.snapshot ? applySnapshot(changed, report.snapshot, report.source) : changed;
+  const bounced = (report.bounces ?? []).reduce(applyBounce, changed);
+  return report.snapshot ? applySnapshot(bounced, report.snapshot, report.source) : bounced;
+}
+
+/** A bounce is no status: mail may come back and the signer sign all the same. */
+function applyBounce(progress: SigningProgress, { signerId, at }: SignerBounce): SigningProgress {
+  const known = signerOf(progress, signerId);
+  const bouncedAt = greater(known.bouncedAt, at) ?? at;
+  return { ...progress, signers: { ...progress.signers, [signerId]: { ...known, bouncedAt } } };
 }
 
 /** Progress after one change. */
@@ -225,6 +249,8 @@ function missedOfSigner(
 
 /** A sentence, if what is known contradicts the outcome that was acted on. */
 export function contradictionOf(progress: SigningProgress, kind: OutcomeKind): string | undefined {
+  // Who stops a document knows that the provider may go on with it.
+  if (kind === 'stopped') return undefined;
   const status = read(progress.document, documentStatusNumber)?.status;
   if (kind === 'completed') {
     return status === 'rejected' || status === 'removed'
@@ -271,6 +297,7 @@ function signerView(id: string, signer: SignerProgress): SignerView {
     at: reading?.at ?? '',
     sources: reading?.sources ?? [],
     ...described(signer),
+    ...(signer.bouncedAt === undefined ? {} : { bouncedAt: signer.bouncedAt }),
   };
 }
 

@@ -26,6 +26,11 @@ const HEADLINES: Readonly<Record<AnnouncedEvent, string>> = {
   'document.rejected': 'Document rejected',
   'document.removed': 'Document removed',
   'document.expired': 'Document not signed in time',
+  'document.stopped': 'Document given up',
+  'document.stalled': 'Document stalled',
+  'signer.signed': 'A signer signed',
+  'signer.rejected': 'A signer refused',
+  'signer.bounced': 'Mail to a signer came back',
   'document.integrityFailed': 'Signed PDF failed its check',
   'document.needsAttention': 'Document needs attention',
   'document.contradicted': 'Document contradicts its outcome',
@@ -41,6 +46,17 @@ const EXPLANATIONS: Readonly<Record<AnnouncedEvent, string>> = {
   'document.rejected': 'A signer refused to sign.',
   'document.removed': 'The document was removed at the provider before everybody had signed.',
   'document.expired': 'The deadline passed before everybody had signed.',
+  'document.stopped':
+    'Operations gave the document up here. Nothing more is done about it; at the provider it is as ' +
+    'it was.',
+  'document.stalled':
+    'Nothing has moved for as long as the document’s terms allow. It stays open; the provider was ' +
+    'asked and says the same.',
+  'signer.signed': 'A signer has done their part.',
+  'signer.rejected': 'A signer refused to sign. What becomes of the document is announced apart.',
+  'signer.bounced':
+    'Mail to a signer came back: they may not know that it is their turn. Mend the address at the ' +
+    'provider.',
   'document.integrityFailed':
     'The downloaded PDF is not the one whose hash the provider names. It is kept in quarantine; ' +
     'send the signal "retry" to the workflow once the cause is known.',
@@ -89,6 +105,7 @@ function documentFacts(announcement: DocumentAnnouncement): readonly Fact[] {
     ['Document', documentId],
     ['Status', `${status} (${documentStatusNumber(status)})`],
     ['When', occurredAt],
+    ['Signer', announcement.event.startsWith('signer.') ? announcement.occasion : undefined],
     ['Group', group],
     ['Tag', tag],
     ['Reason', reason],

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { TestContext } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { pickFreePort } from '../../cli/ports.js';
@@ -15,6 +14,11 @@ import { until } from './until.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOOPBACK = '127.0.0.1';
+
+/** A test, or whatever else has an end. */
+export interface WithEnd {
+  after(close: () => Promise<void>): void;
+}
 
 /** Where one or several starts, one after the other, keep what they keep. */
 export interface Place {
@@ -26,7 +30,7 @@ export interface Place {
 }
 
 /** The same for all that is started here, so that a second start meets what the first one left. */
-export async function makePlace(context: TestContext): Promise<Place> {
+export async function makePlace(context: WithEnd): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-all-in-one-'));
   const enders: Place['enders'] = [];
   context.after(async () => {

@@ -1,7 +1,7 @@
 /** Real Chromium, where it is installed. */
 import { existsSync } from 'node:fs';
-import type { TestContext } from 'node:test';
 import { chromium, type Page } from 'playwright-core';
+import type { WithEnd } from './all-in-one-child.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 
@@ -29,7 +29,7 @@ export interface WatchedPage {
 
 /** Opens an address in a browser that ends with the test. */
 export async function openPage(
-  context: TestContext,
+  context: WithEnd,
   url: string,
   { width = 1280, height = 900, colorScheme = 'light' }: Look = {},
 ): Promise<WatchedPage> {

@@ -12,7 +12,12 @@ import {
   retrySignal,
   trackingRequestedSignal,
 } from '../../workflows/contract.js';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import type { TrackingTerms } from '../../client/index.js';
+import type { Environment } from '../../configuration/settings.js';
 import { openStage, type Stage } from './stage.js';
+import { until } from './until.js';
 
 const FOLDER = new URL('../histories/', import.meta.url);
 /** Stack traces name it; whoever reads a history has another. */
@@ -71,6 +76,45 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await stage.sandbox.flushCallbacks();
     return finished(stage, documentWorkflowId(id));
   },
+  'document-reminded-and-stalled': async (stage) => {
+    const id = await track(stage, 1, { reminders: ['200ms', '400ms'], stalledAfter: '800ms' });
+    const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
+    await until(async () => announcedIn(await handle.fetchHistory(), 'document.stalled'));
+    await stage.sandbox.completeDocument(id, { visit: true });
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-reminded-after-the-night': async (stage) => {
+    const id = await track(stage, 2);
+    await stage.countersign.changeTerms(id, { reminders: ['1ms'], stalledAfter: '30d' });
+    const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
+    await until(async () => (await activitiesIn(handle, 'remindSigners')) > 0);
+    await stage.countersign.changeTerms(id, { reminders: [], deadline: '2099-12-31T12:00:00Z' });
+    await stage.sandbox.completeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-stopped': async (stage) => {
+    const id = await track(stage, 2);
+    await stage.countersign.stop(id, 'withdrawn');
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-refreshed': async (stage) => {
+    const id = await track(stage, 1);
+    await stage.sandbox.idle();
+    stage.sandbox.muteDocument(id);
+    await stage.sandbox.completeDocument(id);
+    await stage.countersign.refresh(id);
+    return finished(stage, documentWorkflowId(id));
+  },
+  'document-with-signers-announced': async (stage) => {
+    const id = await track(stage, 2);
+    const [signer] = stage.sandbox.document(id).signers;
+    stage.sandbox.bounceSigner(signer?.id ?? '');
+    await stage.sandbox.completeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    return finished(stage, documentWorkflowId(id));
+  },
   'callback-batch-delivered': async (stage) => {
     const id = await track(stage, 2);
     const [signer] = stage.sandbox.document(id).signers;
@@ -113,14 +157,45 @@ async function reconciled(stage: Stage): Promise<string> {
   return (await stage.countersign.reconcile()).workflowId;
 }
 
-async function track(stage: Stage, signers: number): Promise<string> {
+/** What a scenario needs set: hours of reminders that last, or do not, whenever it is recorded. */
+const settings: Readonly<Record<string, Environment>> = {
+  'document-reminded-and-stalled': { DOCUMENT_REMINDER_HOURS: '00:00-24:00' },
+  'document-reminded-after-the-night': { DOCUMENT_REMINDER_HOURS: hourFromNow() },
+  'document-with-signers-announced': { NOTIFY_SIGNER_EVENTS: 'signed,bounced' },
+};
+
+function hourFromNow(): string {
+  const hour = (aheadHours: number): string =>
+    String((new Date().getUTCHours() + aheadHours) % 24).padStart(2, '0');
+  return `${hour(2)}:00-${hour(3)}:00`;
+}
+
+function announcedIn({ events }: History, event: string): boolean {
+  return (events ?? []).some(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    (scheduled?.input?.payloads ?? []).some(({ data }) =>
+      Buffer.from(data ?? []).includes(`"${event}"`),
+    ),
+  );
+}
+
+async function activitiesIn(handle: WorkflowHandle, name: string): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  const completed = (events ?? []).filter((event) => event.activityTaskCompletedEventAttributes);
+  const scheduled = (events ?? []).filter(
+    ({ activityTaskScheduledEventAttributes: each }) => each?.activityType?.name === name,
+  );
+  return Math.min(completed.length, scheduled.length);
+}
+
+async function track(stage: Stage, signers: number, terms: TrackingTerms = {}): Promise<string> {
   const people = Array.from({ length: signers }, (_, index) => ({
     firstname: 'Sam',
     lastname: 'Signer',
     email: `sam${index}@example.com`,
   }));
   const request = { name: 'Agreement', group: 'test', tag: 'recorded', signers: people };
-  return (await stage.countersign.createDocument({ ...request, text: 'An agreement.' })).documentId;
+  const whole = { ...request, text: 'An agreement.' };
+  return (await stage.countersign.createDocument(whole, terms)).documentId;
 }
 
 async function finished(stage: Stage, workflowId: string): Promise<string> {
@@ -139,7 +214,7 @@ async function newestDelivery(stage: Stage): Promise<string> {
 
 async function record(name: string, scenario: Scenario): Promise<void> {
   // A stage each: the newest delivery is then the scenario's own.
-  const stage = await openStage();
+  const stage = await openStage({ environment: settings[name] ?? {} });
   try {
     const workflowId = await scenario(stage);
     const history = await stage.client.workflow.getHandle(workflowId).fetchHistory();

@@ -69,11 +69,12 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
   const webhook = await startWebhook(readWebhookConfiguration(environment), { client, logger });
-  const { taskQueue, provider } = configuration;
+  const { taskQueue, provider, followUp } = configuration;
   const countersign = await connect({
     temporal: { connectionOptions: { address: server.address } },
     taskQueue,
     provider,
+    followUp,
   });
   if (options.subscribes !== false) subscribe(sandbox, webhook.url);
   const stopWorker = async (): Promise<void> => {

@@ -1,0 +1,85 @@
+import { Context } from '@temporalio/activity';
+import type {
+  Activities,
+  DocumentSnapshot,
+  ReminderResult,
+  RemindSignersInput,
+  RemindSignersResult,
+} from '../workflows/contract.js';
+import { isInvited } from '../workflows/signing-turns.js';
+import type { ProviderClient } from '../provider/provider-client.js';
+import { ProviderError } from '../provider/provider-error.js';
+import { withFailures } from './failures.js';
+import { nextReminderTime, type ReminderHours } from './reminder-hours.js';
+
+/** How signers are reminded. */
+export interface ReminderSettings {
+  readonly hours: ReminderHours;
+  /** What the provider writes to them. */
+  readonly text: string;
+}
+
+/** What the activity works with. */
+export interface RemindSignersDependencies {
+  readonly lookUpDocument: Activities['lookUpDocument'];
+  readonly provider: Pick<ProviderClient, 'remindSigner'>;
+  readonly reminders: ReminderSettings;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** For the rest, where the provider failed after some were reminded: those are not to be again. */
+const REST_AFTER_MS = 10 * 60_000;
+
+/**
+ * The activity that has the provider remind signers, by its own word of whose turn it still is. A
+ * worker that dies between the provider's answer and its own completion reminds the same signer
+ * again: the provider has no idempotency key.
+ */
+export function createRemindSigners(
+  dependencies: RemindSignersDependencies,
+): Activities['remindSigners'] {
+  return (input) => withFailures(() => remind(dependencies, input));
+}
+
+async function remind(
+  dependencies: RemindSignersDependencies,
+  { documentId, signerIds }: RemindSignersInput,
+): Promise<RemindSignersResult> {
+  const { now = Date.now, reminders, lookUpDocument } = dependencies;
+  const morningMs = nextReminderTime(reminders.hours, now());
+  if (morningMs !== undefined) return { results: [], notBefore: iso(morningMs) };
+  const lookUp = await lookUpDocument({ documentId, awaitFinalPdf: false });
+  const results: ReminderResult[] = [];
+  for (const signerId of signerIds) {
+    try {
+      results.push(await remindOne(dependencies, lookUp.snapshot, signerId));
+    } catch (error) {
+      if (!(error instanceof ProviderError) || !hasSent(results)) throw error;
+      return { results, lookUp, notBefore: iso(now() + REST_AFTER_MS) };
+    }
+  }
+  return { results, lookUp };
+}
+
+async function remindOne(
+  { provider, reminders }: RemindSignersDependencies,
+  snapshot: DocumentSnapshot | undefined,
+  signerId: string,
+): Promise<ReminderResult> {
+  const signer = snapshot?.signers.find(({ id }) => id === signerId);
+  if (!signer || !isInvited(signer.status)) return { signerId, kind: 'notNeeded' };
+  const signal = Context.current().cancellationSignal;
+  const answer = await provider.remindSigner(signerId, reminders.text, { signal });
+  return answer.isSent
+    ? { signerId, kind: 'sent' }
+    : { signerId, kind: 'refused', reason: answer.reason };
+}
+
+function hasSent(results: readonly ReminderResult[]): boolean {
+  return results.some(({ kind }) => kind === 'sent');
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

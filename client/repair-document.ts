@@ -1,0 +1,96 @@
+/** What operations, and applications on their behalf, tell an open document. */
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import {
+  changeTermsUpdate,
+  documentWorkflowId,
+  refreshSignal,
+  retrySignal,
+  SEARCH_ATTRIBUTES,
+  stopSignal,
+} from '../workflows/contract.js';
+import type { ChasingTerms, ProgressView } from '../workflows/contract.js';
+import { NotTrackedError } from './follow-document.js';
+import { checkedId } from './track-document.js';
+
+/** The document has its outcome, and its workflow ended: nothing can be told it any more. */
+export class DocumentClosedError extends Error {
+  override readonly name = 'DocumentClosedError';
+  readonly documentId: string;
+  readonly outcome: string;
+
+  constructor(documentId: string, outcome: string, cause: unknown) {
+    super(`document ${documentId} is closed (${outcome}): nothing is done about it any more`, {
+      cause,
+    });
+    this.documentId = documentId;
+    this.outcome = outcome;
+  }
+}
+
+/** The workflow refuses what it was told; the message says why. */
+export class TermsRefusedError extends Error {
+  override readonly name = 'TermsRefusedError';
+}
+
+/** Has the provider asked now. @throws NotTrackedError, DocumentClosedError */
+export function refresh(client: Client, documentId: string): Promise<void> {
+  return tell(client, documentId, (handle) => handle.signal(refreshSignal));
+}
+
+/** Tries everything that waits again, at once. @throws NotTrackedError, DocumentClosedError */
+export function retry(client: Client, documentId: string): Promise<void> {
+  return tell(client, documentId, (handle) => handle.signal(retrySignal));
+}
+
+/** Gives the document up. @throws NotTrackedError, DocumentClosedError; RangeError for no reason */
+export async function stop(client: Client, documentId: string, reason: string): Promise<void> {
+  if (reason.trim() === '') throw new RangeError('a document is stopped for a reason: give one');
+  await tell(client, documentId, (handle) => handle.signal(stopSignal, reason));
+}
+
+/** @throws TermsRefusedError, NotTrackedError, DocumentClosedError */
+export async function changeTerms(
+  client: Client,
+  documentId: string,
+  terms: ChasingTerms,
+): Promise<ProgressView> {
+  try {
+    return await tell(client, documentId, (handle) =>
+      handle.executeUpdate(changeTermsUpdate, { args: [terms] }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    throw new TermsRefusedError(error.cause?.message ?? error.message, { cause: error });
+  }
+}
+
+async function tell<Answer>(
+  client: Client,
+  id: string,
+  send: (handle: WorkflowHandle) => Promise<Answer>,
+): Promise<Answer> {
+  const documentId = checkedId(id);
+  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  try {
+    return await send(handle);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    throw await closedError(handle, documentId, error);
+  }
+}
+
+async function closedError(
+  handle: WorkflowHandle,
+  documentId: string,
+  cause: WorkflowNotFoundError,
+): Promise<Error> {
+  try {
+    const { status, typedSearchAttributes } = await handle.describe();
+    const outcome = typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome);
+    return new DocumentClosedError(documentId, outcome ?? status.name.toLowerCase(), cause);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return new NotTrackedError(documentId, error);
+    throw error;
+  }
+}

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { temporalActions, totalOf } from '../bench/temporal-actions.js';
+import {
+  DocumentClosedError,
+  NotTrackedError,
+  TermsRefusedError,
+  type DocumentRequest,
+  type ProgressView,
+  type TrackingTerms,
+} from '../client/index.js';
+import { documentWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
+import { openStage, type Stage } from './support/stage.js';
+import { until } from './support/until.js';
+
+let receiver: Receiver;
+let stage: Stage;
+
+before(async () => {
+  receiver = await openReceiver();
+  stage = await openStage({
+    environment: {
+      NOTIFY_WEBHOOK_URL: receiver.url,
+      NOTIFY_WEBHOOK_SECRETS: receiver.secret,
+      NOTIFY_SIGNER_EVENTS: 'signed,rejected,bounced',
+      DOCUMENT_DEADLINE: '30d',
+      DOCUMENT_REMINDER_HOURS: '00:00-24:00',
+      DOCUMENT_REMINDER_TEXT: 'Your signature is missing.',
+    },
+  });
+});
+
+after(async () => {
+  await stage.close();
+  await receiver.close();
+});
+
+async function create(terms: TrackingTerms = {}, signers = 1): Promise<string> {
+  const request: DocumentRequest = {
+    name: 'Agreement',
+    group: 'test',
+    tag: `tag-${randomUUID()}`,
+    text: 'An agreement.',
+    signers: Array.from({ length: signers }, (_, index) => ({
+      firstname: 'Sam',
+      lastname: `Signer ${index}`,
+      email: `sam${index}@example.com`,
+      order: index,
+    })),
+  };
+  return (await stage.countersign.createDocument(request, terms)).documentId;
+}
+
+function handleOf(documentId: string): ReturnType<Stage['client']['workflow']['getHandle']> {
+  return stage.client.workflow.getHandle(documentWorkflowId(documentId));
+}
+
+function signerOf(documentId: string, index = 0): string {
+  return stage.sandbox.document(documentId).signers[index]?.id ?? assert.fail('no signer');
+}
+
+function messagesOf(documentId: string): ReceivedMessage[] {
+  return receiver.messages.filter(({ id }) => id.startsWith(`${documentId}/`));
+}
+
+async function viewWhere(
+  documentId: string,
+  isThere: (view: ProgressView) => boolean,
+): Promise<ProgressView> {
+  let view = await stage.countersign.progress(documentId);
+  while (!isThere(view)) {
+    view = await stage.countersign.waitForChange(documentId, view.revision);
+  }
+  return view;
+}
+
+function remindersOf(view: ProgressView): number {
+  return view.waitingFor[0]?.reminders ?? 0;
+}
+
+describe('a document that its signer leaves lying', () => {
+  test('has its signer reminded on schedule, and is found by search as long as it waits', async () => {
+    const documentId = await create({ reminders: ['300ms', '1h'] });
+    const [waiting] = (await viewWhere(documentId, (view) => remindersOf(view) === 1)).waitingFor;
+    // Later than the first one was dealt with, however slow that was.
+    const ageMs = Date.now() - Date.parse(waiting?.since ?? '') + 300;
+    await stage.countersign.changeTerms(documentId, { reminders: [`${ageMs}ms`] });
+    await viewWhere(documentId, (view) => remindersOf(view) === 2);
+    const text = 'Your signature is missing.';
+    assert.deepEqual(stage.sandbox.signer(signerOf(documentId)).reminders, [text, text]);
+    await until(async () => {
+      const { typedSearchAttributes: found } = await handleOf(documentId).describe();
+      return found.get(SEARCH_ATTRIBUTES.waitingFor)?.includes(signerOf(documentId));
+    });
+    await stage.sandbox.completeDocument(documentId);
+    await stage.countersign.waitForOutcome(documentId);
+    await handleOf(documentId).result();
+    const { typedSearchAttributes: left } = await handleOf(documentId).describe();
+    assert.equal(left.get(SEARCH_ATTRIBUTES.waitingFor), undefined);
+    assert.equal(left.get(SEARCH_ATTRIBUTES.waitingSince), undefined);
+  });
+
+  test('whose reminder the provider does not send shows why, and goes on', async () => {
+    const documentId = await create({ reminders: [] });
+    stage.sandbox.bounceSigner(signerOf(documentId));
+    await stage.countersign.changeTerms(documentId, { reminders: ['1ms'] });
+    await until(async () => {
+      const { events = [] } = await handleOf(documentId).fetchHistory();
+      return events?.some(
+        ({ activityTaskScheduledEventAttributes: each }) =>
+          each?.activityType?.name === 'remindSigners',
+      );
+    });
+    await stage.sandbox.completeDocument(documentId);
+    assert.equal((await stage.countersign.waitForOutcome(documentId)).kind, 'completed');
+    assert.deepEqual(stage.sandbox.signer(signerOf(documentId)).reminders, []);
+  });
+
+  test('is announced as stalled, once for each time it stalls', async () => {
+    const documentId = await create({ stalledAfter: '400ms' });
+    const stalls = (): ReceivedMessage[] =>
+      messagesOf(documentId).filter(({ type }) => type === 'document.stalled');
+    await until(() => stalls().length === 1);
+    stage.sandbox.advanceSigner(signerOf(documentId), { status: 'visited' });
+    await until(() => stalls().length === 2);
+    const keys = stalls().map(({ id }) => id);
+    assert.equal(new Set(keys).size, 2);
+    for (const key of keys) assert.match(key, /\/document\.stalled\/20\d\d-/);
+    assert.match(String(stalls()[0]?.data['reason']), /It waits for signer/);
+  });
+});
+
+describe('terms of a running document', () => {
+  test('that are wrong are refused with every reason, and leave no trace', async () => {
+    const documentId = await create();
+    const { historyLength } = await handleOf(documentId).describe();
+    const terms = { deadline: '2001-01-01T00:00:00Z', reminders: ['soon'] };
+    await assert.rejects(stage.countersign.changeTerms(documentId, terms), (error) => {
+      assert.ok(error instanceof TermsRefusedError);
+      assert.match(error.message, /no duration such as 3d: "soon"; the deadline is over already/);
+      return true;
+    });
+    const { events = [] } = await handleOf(documentId).fetchHistory();
+    assert.ok(historyLength <= (events?.length ?? 0));
+    assert.ok(!events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes));
+  });
+
+  test('can bring the deadline forward, or take it away, also for search', async () => {
+    const documentId = await create();
+    const configured = (await stage.countersign.progress(documentId)).deadline ?? '';
+    const days = (Date.parse(configured) - Date.now()) / 86_400_000;
+    assert.ok(days > 29.9 && days <= 30, configured);
+    const { deadline } = await stage.countersign.changeTerms(documentId, { deadline: null });
+    assert.equal(deadline, undefined);
+    await until(async () => {
+      const { typedSearchAttributes: found } = await handleOf(documentId).describe();
+      return found.get(SEARCH_ATTRIBUTES.documentDeadline) === undefined;
+    });
+    const soon = new Date(Date.now() + 500).toISOString();
+    await stage.countersign.changeTerms(documentId, { deadline: soon });
+    assert.equal((await stage.countersign.waitForOutcome(documentId)).kind, 'expired');
+    await handleOf(documentId).result();
+    await assert.rejects(
+      stage.countersign.changeTerms(documentId, { deadline: null }),
+      DocumentClosedError,
+    );
+  });
+});
+
+describe('a document that operations give up', () => {
+  test('is announced as stopped, stays so whatever comes, and begins anew only on request', async () => {
+    const documentId = await create({}, 2);
+    await stage.countersign.stop(documentId, 'withdrawn by sales');
+    const outcome = await stage.countersign.waitForOutcome(documentId);
+    assert.deepEqual([outcome.kind, outcome.stopReason], ['stopped', 'withdrawn by sales']);
+    await handleOf(documentId).result();
+    const [message] = messagesOf(documentId);
+    assert.deepEqual(
+      [message?.type, message?.data['reason']],
+      ['document.stopped', 'withdrawn by sales'],
+    );
+    await assert.rejects(stage.countersign.refresh(documentId), /is closed \(stopped\)/);
+
+    stage.sandbox.advanceSigner(signerOf(documentId), { status: 'signed' });
+    await stage.sandbox.flushCallbacks();
+    const { report } = await stage.countersign.reconcile({ documentId });
+    assert.equal(report.counts.contradicted, 0);
+    assert.equal((await handleOf(documentId).describe()).status.name, 'COMPLETED');
+
+    await stage.countersign.trackDocument(documentId);
+    await stage.sandbox.completeDocument(documentId);
+    await stage.sandbox.flushCallbacks();
+    assert.equal((await stage.countersign.waitForOutcome(documentId)).kind, 'completed');
+  });
+
+  test('is given up even while the provider does not answer', async () => {
+    const documentId = await create();
+    stage.sandbox.changeFaults({ failApi: 1 });
+    try {
+      await stage.countersign.refresh(documentId);
+      await stage.countersign.stop(documentId, 'no use');
+      assert.equal((await stage.countersign.waitForOutcome(documentId)).kind, 'stopped');
+    } finally {
+      stage.sandbox.changeFaults({ failApi: 0 });
+    }
+  });
+
+  test('needs a reason, and a document that is tracked', async () => {
+    await assert.rejects(stage.countersign.stop(randomUUID(), ' '), RangeError);
+    await assert.rejects(stage.countersign.stop(randomUUID(), 'gone'), NotTrackedError);
+    await assert.rejects(stage.countersign.retry(randomUUID()), NotTrackedError);
+  });
+});
+
+test('refresh asks the provider for what no callback told', async () => {
+  const documentId = await create();
+  await stage.sandbox.idle();
+  stage.sandbox.muteDocument(documentId);
+  stage.sandbox.advanceSigner(signerOf(documentId), { status: 'visited' });
+  await stage.countersign.refresh(documentId);
+  await viewWhere(documentId, ({ signers }) => signers[0]?.status === 'visited');
+});
+
+test('signers are announced one by one where that is asked for, each once', async () => {
+  const documentId = await create({}, 2);
+  stage.sandbox.bounceSigner(signerOf(documentId, 0));
+  await until(() => messagesOf(documentId).some(({ type }) => type === 'signer.bounced'));
+  await stage.sandbox.completeDocument(documentId, { visit: true });
+  await stage.sandbox.flushCallbacks();
+  await stage.countersign.waitForOutcome(documentId);
+  await handleOf(documentId).result();
+  const keys = messagesOf(documentId).map(({ id }) => id.slice(documentId.length + 1));
+  const [a, b] = [signerOf(documentId, 0), signerOf(documentId, 1)];
+  assert.deepEqual(
+    keys.sort(),
+    [
+      'document.completed',
+      `signer.bounced/${a}`,
+      `signer.signed/${a}`,
+      `signer.signed/${b}`,
+    ].sort(),
+  );
+});
+
+test('every message is described for people, in the workflow’s own metadata', async () => {
+  const documentId = await create();
+  const metadata = await handleOf(documentId).query<{
+    definition: Record<string, { name: string; description?: string }[]>;
+  }>('__temporal_workflow_metadata');
+  const {
+    signalDefinitions = [],
+    updateDefinitions = [],
+    queryDefinitions = [],
+  } = metadata.definition;
+  const own = [...signalDefinitions, ...updateDefinitions, ...queryDefinitions].filter(
+    ({ name }) => !name.startsWith('__'),
+  );
+  assert.ok(own.length >= 11);
+  for (const { name, description } of own) assert.ok(description, `${name} has no description`);
+});
+
+test('a chased document that is signed in time costs one timer more than another', async () => {
+  const costs = async (terms: TrackingTerms): Promise<Record<string, number>> => {
+    const documentId = await create(terms, 3);
+    await stage.sandbox.completeDocument(documentId);
+    await stage.sandbox.flushCallbacks();
+    await stage.countersign.waitForOutcome(documentId);
+    await handleOf(documentId).result();
+    const { events } = await handleOf(documentId).fetchHistory();
+    const actions = temporalActions(events ?? []).filter(({ kind }) => kind === 'timer');
+    return { timers: totalOf(actions) };
+  };
+  const plain = await costs({ deadline: null });
+  const chased = await costs({ reminders: ['3d', '7d'], stalledAfter: '14d' });
+  assert.equal((chased['timers'] ?? 0) - (plain['timers'] ?? 0), 1);
+});

@@ -1,0 +1,33 @@
+/** Which events of single signers are still to be announced. Pure. */
+import { occasionOf } from './contract.js';
+import type { SignerEvent } from './contract.js';
+import type { DocumentState } from './document-state.js';
+import { signerViews } from './progress.js';
+import type { SignerView } from './progress.js';
+
+/** An event of one signer. */
+export interface DueSignerEvent {
+  readonly event: SignerEvent;
+  readonly signerId: string;
+}
+
+/** The next one that is wanted, has happened and was not announced. */
+export function dueSignerEvent(state: DocumentState): DueSignerEvent | undefined {
+  const wanted = (state.lookUp?.policy.followUp ?? state.followUp)?.signerEvents ?? [];
+  if (wanted.length === 0) return undefined;
+  for (const signer of signerViews(state.progress)) {
+    const event = wanted.find(
+      (each) =>
+        HAPPENED[each](signer) &&
+        !state.announced.includes(occasionOf({ event: each, occasion: signer.id })),
+    );
+    if (event) return { event, signerId: signer.id };
+  }
+  return undefined;
+}
+
+const HAPPENED: Readonly<Record<SignerEvent, (signer: SignerView) => boolean>> = {
+  'signer.signed': ({ status }) => status === 'signed' || status === 'downloaded',
+  'signer.rejected': ({ status }) => status === 'rejected',
+  'signer.bounced': ({ bouncedAt }) => bouncedAt !== undefined,
+};
