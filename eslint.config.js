@@ -12,11 +12,18 @@ const importTable = {
     packages: '^(?!\\.)(?!@temporalio/(workflow|common)$)',
   },
   configuration: { ours: ['workflows/(contract|duration)'], packages: '^[^.n]' },
+  // Encryption of payloads is the same in every process that speaks to Temporal: all of them import
+  // it, and it knows of payloads alone.
+  codec: {
+    ours: ['configuration/.+', 'encryption-(codec|keys)'],
+    packages: '^@temporalio/(?!common$|proto$|envconfig$)',
+  },
   provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
     ours: [
       'workflows/(contract|document-start|listed-documents|progress|signing-turns|status-digest)',
       'provider/.+',
+      'codec/data-converter',
     ],
     packages: '^@temporalio/(worker|workflow)$',
   },
@@ -24,6 +31,7 @@ const importTable = {
     ours: [
       'workflows/(contract|document-start|progress)',
       'configuration/.+',
+      'codec/(data-converter|encryption-keys)',
       'provider/resource-uri',
     ],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
@@ -33,11 +41,18 @@ const importTable = {
       'workflows/(chasing-terms|contract|document-start|progress)',
       'configuration/.+',
       'provider/.+',
+      'codec/(data-converter|encryption-keys)',
     ],
     packages: '^@temporalio/(?!client$|common$|envconfig$)',
   },
   worker: {
-    ours: ['workflows/contract', 'configuration/.+', 'activities/index', 'provider/.+'],
+    ours: [
+      'workflows/contract',
+      'configuration/.+',
+      'activities/index',
+      'provider/.+',
+      'codec/(data-converter|encryption-keys)',
+    ],
     packages: '^@temporalio/workflow$',
   },
   sandbox: {
@@ -54,12 +69,13 @@ const importTable = {
       'provider/.+',
       'client/index',
       'sandbox/(index|configuration)',
+      'codec/(data-converter|encryption-keys)',
       'webhook/(app|main|configuration)',
       'worker/(main|configuration|workflow-bundle)',
       // What the doctor looks at, by the rules of those whose it is.
       'webhook/(certificates|spool/record-log)',
       'worker/namespace',
-      // The archive and its verification, the last reconciliation.
+      // The archive, its verification and erasing, the last reconciliation.
       'activities/index',
     ],
     packages: '^@temporalio/workflow$',

@@ -26,6 +26,7 @@ import { createRetrySetAside } from './retry-set-aside.js';
 import { createSignerRoutes, type SignerRoutes } from './signer-routes.js';
 import type { WantedSubscriptions } from '../provider/subscription-plan.js';
 
+export { eraseDocument, planErasure, type ErasurePlan } from './erase-document.js';
 export type { Channel } from './announcements/channel.js';
 export { createEmailChannel } from './announcements/email-channel.js';
 export { readEmailTemplates, type EmailTemplates } from './announcements/email-templates.js';

@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { decodePayload } from '../codec/data-converter.js';
 import { WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput, CallbackDeliveryResult } from '../workflows/contract.js';
 
@@ -39,8 +39,11 @@ export async function readSetAside(
     const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
     const result = events?.at(-1)?.workflowExecutionCompletedEventAttributes?.result?.payloads?.[0];
     if (!payload || !result) return undefined;
-    const input = defaultPayloadConverter.fromPayload<CallbackDeliveryInput>(payload);
-    return setAsideOf(input, defaultPayloadConverter.fromPayload<CallbackDeliveryResult>(result));
+    const { loadedDataConverter } = client.options;
+    return setAsideOf(
+      await decodePayload<CallbackDeliveryInput>(loadedDataConverter, payload),
+      await decodePayload<CallbackDeliveryResult>(loadedDataConverter, result),
+    );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

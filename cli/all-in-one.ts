@@ -1,6 +1,7 @@
 /** Everything in one process tree: Temporal, sandbox, worker, webhook; taken apart in order. */
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { createDataConverter } from '../codec/data-converter.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { createSandbox } from '../sandbox/index.js';
 import type { Sandbox, SandboxSettings } from '../sandbox/index.js';
@@ -96,7 +97,7 @@ async function startParts(
     breakWith = resolve;
   });
   const { sandbox: sandboxSettings, developmentServer } = configuration;
-  const bundling = bundleWorkflows();
+  const bundling = bundleWorkflows(configuration.encryptionKeys);
   // Awaited below; a failure before that must not count as unhandled.
   bundling.catch(() => undefined);
 
@@ -123,7 +124,8 @@ async function startParts(
   });
   const connection = await Connection.connect(connectionOptions);
   closers.push(() => connection.close());
-  const client = new Client({ connection, namespace });
+  const dataConverter = createDataConverter(parts.webhook.encryptionKeys);
+  const client = new Client({ connection, namespace, dataConverter });
   const webhook = await startWebhook(parts.webhook, { client, logger });
   closers.push(() => webhook.close());
   if (sandbox) await subscribe(parts, webhook.url);

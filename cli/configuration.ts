@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import { ConfigurationError, LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { readSandboxSettings } from '../sandbox/index.js';
@@ -32,6 +33,7 @@ export interface AllInOneConfiguration {
   /** Undefined: there is an API key, so the real provider. */
   readonly sandbox: SandboxSettings | undefined;
   readonly showsDemo: boolean;
+  readonly encryptionKeys: EncryptionKeys;
   readonly temporal: ReturnType<typeof loadClientConnectConfig>;
   /** Of the Temporal UI, where it is known; without a slash at the end. */
   readonly temporalUiUrl: string | undefined;
@@ -76,7 +78,8 @@ export function readConfiguration(environment: Environment = process.env): AllIn
   const told = hasKey ? environment : { ...environment, ...SANDBOX_TO_BE };
   const parts = attempt(() => readBoth(told), problems);
   if (!parts || problems.size > 0) throw new ConfigurationError([...problems]);
-  return { ...configuration, webhook: parts.webhook };
+  const { encryptionKeys } = parts.worker;
+  return { ...configuration, encryptionKeys, webhook: parts.webhook };
 }
 
 function readTemporal(settings: Settings): ReturnType<typeof loadClientConnectConfig> {

@@ -48,8 +48,8 @@ export async function runDemo(
   { print, signal }: DemoSurroundings,
 ): Promise<SigningOutcome> {
   if (!sandbox) throw new Error('the demo needs the sandbox');
-  const { taskQueue, provider, followUp } = parts.worker;
-  const countersign = await connect({ temporal, taskQueue, provider, followUp });
+  const { taskQueue, provider, followUp, encryptionKeys } = parts.worker;
+  const countersign = await connect({ temporal, taskQueue, provider, followUp, encryptionKeys });
   try {
     const leftBehind = unfinishedDemo(sandbox);
     const documentId = leftBehind ?? (await countersign.createDocument(REQUEST)).documentId;

@@ -1,5 +1,7 @@
 /** The client's settings; the only file here that knows the environment. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { readEncryptionKeys } from '../codec/encryption-keys.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import { readFollowUp } from '../configuration/follow-up-settings.js';
 import { Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
@@ -12,6 +14,8 @@ import type { FollowUpPolicy } from '../workflows/contract.js';
 export interface ClientConfiguration {
   readonly temporal: ReturnType<typeof loadClientConnectConfig>;
   readonly taskQueue: string;
+  /** Of payloads in Temporal, as workers and webhooks have them; none: they are not encrypted. */
+  readonly encryptionKeys?: EncryptionKeys;
   /** Undefined: documents can be tracked and watched, not created. */
   readonly provider: ProviderClientOptions | undefined;
   /** What is done about the documents it starts, unless their terms say otherwise. */
@@ -25,6 +29,7 @@ export function readConfiguration(environment: Environment = process.env): Clien
   const configuration: ClientConfiguration = {
     temporal: loadClientConnectConfig({ overrideEnvVars: withoutUnset(environment) }),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    encryptionKeys: readEncryptionKeys(settings),
     provider: hasKey ? readProviderSettings(settings) : undefined,
     followUp: readFollowUp(settings),
   };

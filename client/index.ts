@@ -8,6 +8,7 @@
  * ```
  */
 import { Client, Connection } from '@temporalio/client';
+import { createDataConverter } from '../codec/data-converter.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from './configuration.js';
 import type { ClientConfiguration } from './configuration.js';
@@ -110,7 +111,8 @@ export async function connect(
   const { temporal, taskQueue } = configuration;
   const { namespace = 'default', connectionOptions } = temporal;
   const connection = await Connection.connect(connectionOptions);
-  const client = new Client({ connection, namespace });
+  const dataConverter = createDataConverter(configuration.encryptionKeys);
+  const client = new Client({ connection, namespace, dataConverter });
   const provider = configuration.provider && createProviderClient(configuration.provider);
   const start = { client, taskQueue, followUp: configuration.followUp };
   return {

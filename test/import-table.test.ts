@@ -43,7 +43,10 @@ const forbidden: [file: string, imported: string][] = [
   ['worker/main.ts', '../workflows/document-signing.js'],
   ['sandbox/index.ts', '@temporalio/client'],
   ['sandbox/index.ts', '../provider/provider-client.js'],
-  ['cli/up.ts', '../activities/index.js'],
+  ['codec/encryption-codec.ts', '@temporalio/client'],
+  ['codec/encryption-codec.ts', '../workflows/contract.js'],
+  ['webhook/app.ts', '../codec/server/app.js'],
+  ['cli/up.ts', '../activities/announce.js'],
   ['cli/up.ts', '../webhook/parse-batch.js'],
 ];
 for (const [file, imported] of forbidden) {
@@ -64,6 +67,8 @@ const allowed: [file: string, imported: string][] = [
   ['client/index.ts', '../provider/provider-client.js'],
   ['worker/main.ts', '../activities/index.js'],
   ['sandbox/index.ts', '../workflows/statuses.js'],
+  ['codec/server/app.ts', '../encryption-codec.js'],
+  ['webhook/main.ts', '../codec/data-converter.js'],
   ['cli/up.ts', '../worker/main.js'],
 ];
 for (const [file, imported] of allowed) {

@@ -1,6 +1,8 @@
 /** The webhook's settings, read once; and the only file here that knows the environment. */
 import type { KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { readEncryptionKeys } from '../codec/encryption-keys.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import { LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
@@ -19,6 +21,8 @@ export interface WebhookConfiguration {
   /** Of all requests together. */
   readonly bodyBudgetBytes: number;
   readonly taskQueue: string;
+  /** Of payloads in Temporal; none: they are not encrypted. */
+  readonly encryptionKeys: EncryptionKeys;
   /** Where callbacks wait while Temporal is away. Undefined: they are answered 503. */
   readonly spool: SpoolSettings | undefined;
   /** One of pino's levels. */
@@ -37,6 +41,7 @@ export function readConfiguration(environment: Environment = process.env): Webho
     bodyLimitBytes,
     bodyBudgetBytes: readBudget(settings, bodyLimitBytes),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    encryptionKeys: readEncryptionKeys(settings),
     spool: readSpool(settings),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };

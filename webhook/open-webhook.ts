@@ -44,7 +44,8 @@ export async function openWebhook(
 ): Promise<OpenWebhook> {
   const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
   const hasSpool = configuration.spool !== undefined;
-  const client = surroundings.client ?? createTemporalClient({ hasSpool });
+  const { encryptionKeys } = configuration;
+  const client = surroundings.client ?? createTemporalClient({ hasSpool, encryptionKeys });
   const metrics = createMetrics({ processMetrics: true });
   const store = await openStore(configuration, { ...surroundings, client, logger }, metrics);
   const app = createApp({ ...configuration, ...store, logger, metrics });

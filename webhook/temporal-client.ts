@@ -6,6 +6,8 @@ import {
   type ConnectionOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { createDataConverter } from '../codec/data-converter.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 
 /** By default gRPC comes to wait two minutes between attempts; Temporal may be back long since. */
 const RECONNECT_MAX_MS = 2000;
@@ -14,18 +16,29 @@ const RECONNECT_MAX_MS = 2000;
 const ATTEMPTS = 2;
 const ATTEMPT_PAUSE_MS = 20;
 
+/** What the webhook's client is made with. */
+interface ClientSettings {
+  readonly hasSpool: boolean;
+  readonly encryptionKeys: EncryptionKeys;
+}
+
 /**
  * A client by Temporal's own environment. Does not connect yet: the first call does. With a spool a
  * call that fails is not repeated until its deadline, since the callback is safe at once.
  */
-export function createTemporalClient({ hasSpool }: { readonly hasSpool: boolean }): Client {
+export function createTemporalClient({ hasSpool, encryptionKeys }: ClientSettings): Client {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const connection = Connection.lazy({
     ...connectionOptions,
     channelArgs: { 'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS },
     ...(hasSpool && { interceptors: retryOnce() }),
   });
-  return new Client({ connection, ...(namespace !== undefined && { namespace }) });
+  const dataConverter = createDataConverter(encryptionKeys);
+  return new Client({
+    connection,
+    dataConverter,
+    ...(namespace !== undefined && { namespace }),
+  });
 }
 
 function retryOnce(): NonNullable<ConnectionOptions['interceptors']> {

@@ -1,4 +1,6 @@
 /** The worker's settings, read once; and the only file here that knows the environment. */
+import { readEncryptionKeys } from '../codec/encryption-keys.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import { LOG_LEVELS, Settings } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
@@ -16,6 +18,8 @@ import type { ScheduleSettings } from './reconciliation-settings.js';
 /** What `startWorker` needs to know. */
 export interface WorkerConfiguration {
   readonly taskQueue: string;
+  /** Of payloads in Temporal; none: they are not encrypted. */
+  readonly encryptionKeys: EncryptionKeys;
   readonly provider: ProviderClientOptions;
   readonly archiveUrl: string;
   /** Undefined unless the archive is at `s3:`. */
@@ -53,6 +57,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
   const settings = new Settings(environment);
   const configuration: WorkerConfiguration = {
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    encryptionKeys: readEncryptionKeys(settings),
     provider: readProviderSettings(settings),
     archiveUrl: readArchiveUrl(settings),
     archiveS3: readArchiveS3(settings),

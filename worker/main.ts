@@ -7,6 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import type { LogEntry, WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { createDataConverter } from '../codec/data-converter.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
@@ -69,7 +70,8 @@ export async function startWorker(
   try {
     const connection = await connectTo(address, connectionOptions);
     closers.push(() => connection.close());
-    const client = new Client({ connection, namespace });
+    const dataConverter = createDataConverter(configuration.encryptionKeys);
+    const client = new Client({ connection, namespace, dataConverter });
     await ensureSurroundings(client, connection, configuration, logger);
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
@@ -80,8 +82,9 @@ export async function startWorker(
       namespace,
       taskQueue: configuration.taskQueue,
       activities: parts.activities,
+      dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
-      ...(surroundings.options?.workflowBundle ? {} : workflowSource()),
+      ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,
     });
     const ended = worker.run();

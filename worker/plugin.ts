@@ -2,6 +2,7 @@
 import { Client } from '@temporalio/client';
 import type { NativeConnection, Worker, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
+import { createDataConverter } from '../codec/data-converter.js';
 import { readConfiguration, type WorkerConfiguration } from './configuration.js';
 import { createWorkerParts, ensureSurroundings } from './worker-parts.js';
 import { workflowSource } from './workflow-bundle.js';
@@ -16,7 +17,8 @@ export interface WorkerPluginOptions {
  * Brings Countersign's activities, and its workflows where the worker has none of its own. A worker
  * with workflows re-exports ours in the file that its `workflowsPath` names:
  * `export * from 'countersign/workflows'`. Ensures the namespace before the worker polls.
- * @throws Error where the worker has no connection, or another task queue than the settings say;
+ * @throws Error where the worker has no connection, another task queue than the settings say, or a
+ *   data converter of its own beside encryption keys;
  *   ConfigurationError with every problem at once
  */
 export function createWorkerPlugin(options: WorkerPluginOptions = {}): WorkerPlugin {
@@ -27,7 +29,9 @@ export function createWorkerPlugin(options: WorkerPluginOptions = {}): WorkerPlu
     name: 'countersign',
     configureWorker(given) {
       const { connection, namespace = 'default' } = checked(given, configuration);
-      const client = new Client({ connection, namespace });
+      const dataConverter =
+        given.dataConverter ?? createDataConverter(configuration.encryptionKeys);
+      const client = new Client({ connection, namespace, dataConverter });
       const parts = createWorkerParts(configuration, client, logger);
       run = async (worker, next) => {
         try {
@@ -37,7 +41,7 @@ export function createWorkerPlugin(options: WorkerPluginOptions = {}): WorkerPlu
           await parts.close();
         }
       };
-      return withParts(given, parts.activities);
+      return withParts({ ...given, dataConverter }, parts.activities, configuration);
     },
     async runWorker(worker, next) {
       if (!run) throw new Error('the plugin was not asked to configure this worker');
@@ -50,7 +54,7 @@ type RunNext = (worker: Worker) => Promise<void>;
 
 function checked(
   given: WorkerOptions,
-  { taskQueue }: WorkerConfiguration,
+  { taskQueue, encryptionKeys }: WorkerConfiguration,
 ): WorkerOptions & { readonly connection: NativeConnection } {
   const { connection } = given;
   if (!connection)
@@ -61,14 +65,25 @@ function checked(
         'webhook and clients start workflows there, so both must be the same',
     );
   }
+  if (given.dataConverter !== undefined && encryptionKeys.length > 0) {
+    // One of the two would not be used, and payloads perhaps be written in the clear.
+    throw new Error(
+      'COUNTERSIGN_ENCRYPTION_KEYS are set, and the worker has a `dataConverter` of its own: ' +
+        'keep one; without its own, the worker encrypts all its payloads by these keys',
+    );
+  }
   return { ...given, connection };
 }
 
-function withParts(given: WorkerOptions, activities: object): WorkerOptions {
+function withParts(
+  given: WorkerOptions,
+  activities: object,
+  { encryptionKeys }: WorkerConfiguration,
+): WorkerOptions {
   const hasWorkflows = given.workflowsPath !== undefined || given.workflowBundle !== undefined;
   return {
     ...given,
-    ...(hasWorkflows ? {} : workflowSource()),
+    ...(hasWorkflows ? {} : workflowSource(encryptionKeys)),
     activities: { ...activities, ...given.activities },
   };
 }

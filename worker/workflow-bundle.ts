@@ -4,9 +4,17 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
+import { failureConverterPath } from '../codec/data-converter.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 
-/** `build/workflow-bundle.js`, when this file runs as `build/worker/workflow-bundle.js`. */
-const BUNDLE_PATH = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+/**
+ * `build/workflow-bundle.js`, when this file runs as `build/worker/workflow-bundle.js`; another one
+ * where payloads are encrypted, and failures of workflows therefore encoded.
+ */
+function bundlePath(encrypts: boolean): string {
+  const name = encrypts ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js';
+  return fileURLToPath(new URL(`../${name}`, import.meta.url));
+}
 
 function workflowsPath(): string {
   const isCompiled = import.meta.url.endsWith('.js');
@@ -14,19 +22,31 @@ function workflowsPath(): string {
 }
 
 /** The part of a worker's options that says where its workflows are. */
-export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  if (existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
+export function workflowSource(
+  keys: EncryptionKeys,
+): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = bundlePath(keys.length > 0);
+  if (existsSync(codePath)) return { workflowBundle: { codePath } };
   return { workflowsPath: workflowsPath() };
 }
 
-/** Bundles the workflows once, for several workers of one process. */
-export async function bundleWorkflows(): Promise<{ code: string }> {
-  // The bundler's sizes and module lists interest nobody.
-  const logger = new DefaultLogger('WARN');
-  return bundleWorkflowCode({ workflowsPath: workflowsPath(), logger });
+/** Bundles the workflows once, for several workers of one process that have these keys. */
+export async function bundleWorkflows(keys: EncryptionKeys = []): Promise<{ code: string }> {
+  const path = failureConverterPath(keys);
+  return bundleWorkflowCode({
+    workflowsPath: workflowsPath(),
+    // The bundler's sizes and module lists interest nobody.
+    logger: new DefaultLogger('WARN'),
+    ...(path !== undefined && { failureConverterPath: path }),
+  });
 }
 
+/** A bundle holds no key, only whether failures are encoded. */
+const ANY_KEYS: EncryptionKeys = [{ id: 'any', secret: new Uint8Array() }];
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { code } = await bundleWorkflows();
-  await writeFile(BUNDLE_PATH, code);
+  for (const keys of [[], ANY_KEYS]) {
+    const { code } = await bundleWorkflows(keys);
+    await writeFile(bundlePath(keys.length > 0), code);
+  }
 }

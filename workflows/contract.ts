@@ -305,9 +305,11 @@ export interface ArchiveReceipt {
   readonly documentId: string;
   readonly archivedAt: string;
   readonly files: readonly ArchivedFile[];
-  /** The provider's `hash_value`, equal to the SHA-256 of `document.pdf`. */
+  /** The provider's `hash_value`, equal to the SHA-256 of `document.pdf`; empty of a tombstone without. */
   readonly providerHash: string;
   readonly changes: readonly TimelineEntry[];
+  /** Once everything else was erased, ISO 8601 UTC: the receipt stays, as a tombstone. */
+  readonly erasedAt?: string;
   /** The workflow that archived it: tells its own retry from a second life of the document. */
   readonly workflow: { readonly workflowId: string; readonly firstExecutionRunId: string };
 }

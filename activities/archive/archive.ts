@@ -82,4 +82,12 @@ export interface Archive {
    * @throws what archiving would fail with
    */
   tryOut(): Promise<'writable' | 'readable'>;
+  /** Names of the files that `erase` would remove, the receipt not among them. */
+  listErasable(documentId: string): Promise<readonly string[]>;
+  /**
+   * Puts the tombstone in the receipt's place and then removes everything else of the document,
+   * also what is under quarantine. May be repeated. Fails as `RequestRefused` where the archive
+   * does not erase.
+   */
+  erase(documentId: string, tombstone: ArchiveReceipt): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { QUARANTINE, requireDocumentId } from './document-id.js';
 import { listStored, openStored, tryOutFolder } from './file-listing.js';
 import { makeFolder, moveDurably, syncFolder, writeDurably } from './durable-file.js';
 import { receiptText } from './receipt.js';
+import { erasableIn, eraseFiles } from './file-erasure.js';
 import { optional, readReceiptFile, RECEIPT_NAME } from './receipt-file.js';
 
 /** Attempts under way; a name that no document's ID can be. */
@@ -64,6 +65,14 @@ export function createFileArchive(
       listStored(root, documentId === undefined ? undefined : requireDocumentId(documentId)),
     openFile: (documentId, name) => openStored(places(documentId).folder, name),
     tryOut: () => tryOutFolder(root),
+    async listErasable(documentId) {
+      return erasableIn(places(documentId));
+    },
+    async erase(documentId, tombstone) {
+      const all = places(documentId);
+      await eraseFiles(all, tombstone);
+      await removeAttempts(all, Number.POSITIVE_INFINITY);
+    },
   };
 }
 

@@ -50,5 +50,7 @@ function openS3Archive(url: string, { s3, logger }: ArchiveOptions): Archive {
     },
     openFile: async (documentId, name) => (await open()).openFile(documentId, name),
     tryOut: async () => (await open()).tryOut(),
+    listErasable: async (documentId) => (await open()).listErasable(documentId),
+    erase: async (documentId, tombstone) => (await open()).erase(documentId, tombstone),
   };
 }

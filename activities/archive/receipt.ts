@@ -9,14 +9,22 @@ const fileShape = z.object({
 });
 
 /** Unknown fields pass: a receipt of a later version is a receipt. */
-const receiptShape = z.looseObject({
-  documentId: z.string(),
-  archivedAt: z.string(),
-  files: z.array(fileShape).refine((files) => files.some(({ name }) => name === 'document.pdf')),
-  providerHash: sha256,
-  changes: z.array(z.looseObject({ id: z.string(), status: z.string() })),
-  workflow: z.object({ workflowId: z.string(), firstExecutionRunId: z.string() }),
-});
+const receiptShape = z
+  .looseObject({
+    documentId: z.string(),
+    archivedAt: z.string(),
+    erasedAt: z.string().optional(),
+    files: z.array(fileShape),
+    providerHash: z.union([sha256, z.literal('')]),
+    changes: z.array(z.looseObject({ id: z.string(), status: z.string() })),
+    workflow: z.object({ workflowId: z.string(), firstExecutionRunId: z.string() }),
+  })
+  .refine(
+    // A tombstone stands for a document that may never have been archived.
+    ({ erasedAt, files, providerHash }) =>
+      erasedAt !== undefined ||
+      (providerHash !== '' && files.some(({ name }) => name === 'document.pdf')),
+  );
 
 /** `receipt.json` as it is written: readable by people too. */
 export function receiptText(receipt: ArchiveReceipt): string {

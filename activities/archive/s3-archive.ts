@@ -80,7 +80,18 @@ export function createS3Archive(
       await requireConditions(bucket);
       return 'writable';
     },
+    listErasable: (documentId) => Promise.reject(notErased(placeOf(documentId))),
+    erase: (documentId) => Promise.reject(notErased(placeOf(documentId))),
   };
+}
+
+/** Versions and object locks outlive a deletion: to remove them is for the bucket's owner. */
+function notErased({ bucket, documentId }: Place): Error {
+  return s3Refusal(
+    `ARCHIVE_URL: nothing is erased on S3 by Countersign, and nothing was. Remove all versions of ` +
+      `${bucket.urlOf(`${documentId}/`)} and ${bucket.urlOf(`${QUARANTINE}/${documentId}/`)} with an ` +
+      'identity that may; what an object lock holds stays until it ends. See docs/confidentiality.md.',
+  );
 }
 
 /** Some servers take `If-None-Match` and overwrite all the same: no archive is safe there. */

@@ -42,6 +42,7 @@ export async function readStanding({ bucket, keyOf, documentId }: Place): Promis
   if (receipt.documentId !== documentId) {
     return { kind: 'damaged', why: `it is the receipt of ${receipt.documentId}` };
   }
+  if (receipt.erasedAt !== undefined) return { kind: 'archived', receipt };
   // The lengths are compared, not the hashes: an audit reads every byte, a look-up must not.
   const lengths = await Promise.all(receipt.files.map(({ name }) => bucket.lengthOf(keyOf(name))));
   const missing = receipt.files.filter(({ bytes }, index) => lengths[index] !== bytes);

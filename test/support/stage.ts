@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { connect } from '../../client/index.js';
+import { createDataConverter } from '../../codec/data-converter.js';
 import type { Countersign } from '../../client/index.js';
 import type { Environment } from '../../configuration/settings.js';
 import { createSandbox } from '../../sandbox/index.js';
@@ -20,7 +21,8 @@ import { startTestServer } from './temporal.js';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 
-let bundle: ReturnType<typeof bundleWorkflows> | undefined;
+/** By whether payloads are encrypted. */
+const bundles = new Map<boolean, ReturnType<typeof bundleWorkflows>>();
 let hasRuntime = false;
 
 /** The real thing, whole, on free ports: Temporal, sandbox, webhook, worker, archive, client. */
@@ -49,7 +51,6 @@ export interface StageOptions {
 
 /** Sets everything up; `close()` takes it down in order. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  bundle ??= bundleWorkflows();
   if (!hasRuntime) installRuntime(logger);
   hasRuntime = true;
   const server = await startTestServer();
@@ -62,19 +63,20 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   });
   const environment = environmentFor(sandbox, folder, options.environment);
   const configuration = readWorkerConfiguration(environment);
-  const workflowBundle = await bundle;
+  const { taskQueue, provider, followUp, encryptionKeys } = configuration;
+  const workflowBundle = await bundleFor(encryptionKeys);
   const run = (): Promise<RunningWorker> =>
     startWorker(configuration, { logger, address: server.address, options: { workflowBundle } });
   let worker: RunningWorker | undefined = await run();
   const connection = await Connection.connect({ address: server.address });
-  const client = new Client({ connection });
+  const client = new Client({ connection, dataConverter: createDataConverter(encryptionKeys) });
   const webhook = await startWebhook(readWebhookConfiguration(environment), { client, logger });
-  const { taskQueue, provider, followUp } = configuration;
   const countersign = await connect({
     temporal: { connectionOptions: { address: server.address } },
     taskQueue,
     provider,
     followUp,
+    encryptionKeys,
   });
   if (options.subscribes !== false) subscribe(sandbox, webhook.url);
   const stopWorker = async (): Promise<void> => {
@@ -103,6 +105,15 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       await rm(folder, { recursive: true });
     },
   };
+}
+
+function bundleFor(
+  keys: NonNullable<Parameters<typeof bundleWorkflows>[0]>,
+): ReturnType<typeof bundleWorkflows> {
+  const encrypts = keys.length > 0;
+  const bundle = bundles.get(encrypts) ?? bundleWorkflows(keys);
+  bundles.set(encrypts, bundle);
+  return bundle;
 }
 
 function environmentFor(sandbox: Sandbox, folder: string, more: Environment = {}): Environment {

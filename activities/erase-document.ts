@@ -1,0 +1,191 @@
+/** Erases a document: its archive, its histories, and those of the callbacks that name it alone. */
+import { isGrpcServiceError, type Client } from '@temporalio/client';
+import PQueue from 'p-queue';
+import { decodePayload } from '../codec/data-converter.js';
+import { documentWorkflowId, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
+import type { ArchiveReceipt, CallbackDeliveryInput } from '../workflows/contract.js';
+import type { Archive } from './archive/archive.js';
+import { requireDocumentId } from './archive/document-id.js';
+
+/** What erasing works with. */
+export interface Erasure {
+  readonly client: Client;
+  readonly archive: Archive;
+}
+
+/** One execution whose history goes. */
+export interface ErasableHistory {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** What is there to erase. */
+export interface ErasurePlan {
+  readonly documentId: string;
+  /** Of the archive: paths. */
+  readonly files: readonly string[];
+  readonly histories: readonly ErasableHistory[];
+  /** Callbacks that name other documents too: they stay until the retention ends. */
+  readonly shared: readonly string[];
+  /** Why nothing can be erased now; undefined where all can. */
+  readonly obstacle: string | undefined;
+  /** What stays. */
+  readonly tombstone: ArchiveReceipt;
+}
+
+const CALL_DEADLINE_MS = 30_000;
+const CALLS_AT_ONCE = 8;
+const GRPC_NOT_FOUND = 5;
+
+/** Of a document whose workflow is forgotten: there is none to tell apart. */
+const NO_WORKFLOW = { workflowId: '', firstExecutionRunId: '' };
+
+/** Looks for everything that belongs to a document. Changes nothing. */
+export async function planErasure(
+  { client, archive }: Erasure,
+  id: string,
+  nowIso: string,
+): Promise<ErasurePlan> {
+  const documentId = requireDocumentId(id);
+  const receipt = await archive.readReceipt(documentId);
+  const own = await documentRuns(client, documentId);
+  const signerIds = new Set([
+    ...own.flatMap(({ signerIds: ids }) => ids),
+    ...(receipt?.changes ?? []).flatMap(({ subject, id: each }) =>
+      subject === 'signer' ? [each] : [],
+    ),
+  ]);
+  const deliveries = await deliveriesNaming(client, documentId, signerIds);
+  const isOpen = [...own, ...deliveries].some((each) => each.isOpen);
+  const deliveredAlone = deliveries.filter(({ isShared }) => !isShared);
+  return {
+    documentId,
+    files: await archive.listErasable(documentId),
+    // The document's own last: they name the signers, by which the others are found.
+    histories: [...deliveredAlone, ...own].map(({ workflowId, runId }) => ({ workflowId, runId })),
+    shared: deliveries.flatMap(({ isShared, workflowId }) => (isShared ? [workflowId] : [])),
+    obstacle: isOpen
+      ? `document ${documentId} or a callback of it is still open in Temporal: remove the document ` +
+        'at the provider, or wait until its workflows have ended, and erase it then'
+      : undefined,
+    tombstone: {
+      documentId,
+      archivedAt: receipt?.archivedAt ?? '',
+      erasedAt: receipt?.erasedAt ?? nowIso,
+      files: receipt?.files ?? [],
+      providerHash: receipt?.providerHash ?? '',
+      // Signers' IDs, needed until all histories are gone.
+      changes: receipt?.changes ?? [],
+      workflow: receipt?.workflow ?? NO_WORKFLOW,
+    },
+  };
+}
+
+/**
+ * Carries a plan out: tombstone, files, callbacks' histories, the document's own, and last the
+ * tombstone once more without signers' IDs. Killed anywhere, a new plan finds the rest.
+ * @throws Error where the plan names an obstacle
+ */
+export async function eraseDocument(
+  { client, archive }: Erasure,
+  { documentId, histories, obstacle, tombstone }: ErasurePlan,
+): Promise<void> {
+  if (obstacle !== undefined) throw new Error(obstacle);
+  await archive.erase(documentId, tombstone);
+  for (const history of histories) await deleteHistory(client, history);
+  await archive.erase(documentId, { ...tombstone, changes: [] });
+}
+
+interface FoundRun extends ErasableHistory {
+  readonly isOpen: boolean;
+}
+
+async function documentRuns(
+  client: Client,
+  documentId: string,
+): Promise<(FoundRun & { readonly signerIds: readonly string[] })[]> {
+  const runs: (FoundRun & { signerIds: readonly string[] })[] = [];
+  const query = `WorkflowId = '${documentWorkflowId(documentId)}'`;
+  for await (const execution of client.workflow.list({ query })) {
+    const { workflowId, runId, status, typedSearchAttributes } = execution;
+    const signerIds = typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? [];
+    runs.push({ workflowId, runId, isOpen: status.name === 'RUNNING', signerIds });
+  }
+  return runs;
+}
+
+/** Visibility does not know what a callback names: every one that is kept is looked into. */
+async function deliveriesNaming(
+  client: Client,
+  documentId: string,
+  signerIds: ReadonlySet<string>,
+): Promise<(FoundRun & { readonly isShared: boolean })[]> {
+  const found: (FoundRun & { isShared: boolean })[] = [];
+  const queue = new PQueue({ concurrency: CALLS_AT_ONCE });
+  const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}'`;
+  const look = async ({ workflowId, runId }: ErasableHistory, isOpen: boolean): Promise<void> => {
+    const input = await inputOf(client, { workflowId, runId });
+    const naming = input && namingOf(input, documentId, signerIds);
+    if (naming !== undefined && naming !== 'others') {
+      found.push({ workflowId, runId, isOpen, isShared: naming === 'shared' });
+    }
+  };
+  const looks: (() => Promise<void>)[] = [];
+  for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
+    looks.push(() => look({ workflowId, runId }, status.name === 'RUNNING'));
+  }
+  await queue.addAll(looks);
+  return found;
+}
+
+/** Whom a callback names: this document and its signers, them and others, or others only. */
+export function namingOf(
+  { changes, hints = [], setAside }: CallbackDeliveryInput,
+  documentId: string,
+  signerIds: ReadonlySet<string>,
+): 'alone' | 'shared' | 'others' {
+  const own = (id: string): boolean => id === documentId || signerIds.has(id);
+  const ids = [...changes.map(({ id }) => id), ...hints];
+  // What could not be read may name anybody.
+  const isWhole = ids.every(own) && setAside.length === 0;
+  if (!ids.some(own)) return 'others';
+  return isWhole ? 'alone' : 'shared';
+}
+
+async function inputOf(
+  client: Client,
+  execution: ErasableHistory,
+): Promise<CallbackDeliveryInput | undefined> {
+  try {
+    const { history } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflowService.getWorkflowExecutionHistory({
+        namespace: client.options.namespace,
+        execution,
+        maximumPageSize: 1,
+      }),
+    );
+    const [started] = history?.events ?? [];
+    const payload = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    return payload && (await decodePayload(client.options.loadedDataConverter, payload));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function deleteHistory(client: Client, workflowExecution: ErasableHistory): Promise<void> {
+  try {
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflowService.deleteWorkflowExecution({
+        namespace: client.options.namespace,
+        workflowExecution,
+      }),
+    );
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return isGrpcServiceError(error) && (error.code as number) === GRPC_NOT_FOUND;
+}
