@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { pino } from 'pino';
 import { Closers } from '../../cli/closers.js';
 import { connect } from '../../client/index.js';
 import { createSandbox } from '../../sandbox/index.js';
 import { readConfiguration as readWorkerConfiguration } from '../../worker/configuration.js';
-import { installRuntime } from '../../worker/main.js';
 import { openAnnouncementReceiver } from '../announcement-receiver.js';
 import { environmentFor } from '../bench-stage.js';
 import type { BenchStageOptions, SigningStage } from '../bench-stage.js';
@@ -116,7 +114,6 @@ async function openOutside(
   address: string,
   closers: Closers,
 ) {
-  installRuntime(pino({ level: 'warn' }, pino.destination(2)));
   const receiver = await openAnnouncementReceiver();
   closers.push(() => receiver.close());
   const sandbox = await createSandbox(options.sandbox);
