@@ -305,7 +305,7 @@ export interface ArchiveReceipt {
   readonly documentId: string;
   readonly archivedAt: string;
   readonly files: readonly ArchivedFile[];
-  /** The provider's `hash_value`, equal to the SHA-256 of `document.pdf`; empty of a tombstone without. */
+  /** The provider's `hash_value`, which is the SHA-256 of `document.pdf`; a tombstone's may be ''. */
   readonly providerHash: string;
   readonly changes: readonly TimelineEntry[];
   /** Once everything else was erased, ISO 8601 UTC: the receipt stays, as a tombstone. */
