@@ -305,7 +305,7 @@ export interface ArchiveReceipt {
   readonly documentId: string;
   readonly archivedAt: string;
   readonly files: readonly ArchivedFile[];
-  /** The provider's `hash_value`, which is the SHA-256 of `document.pdf`; a tombstone's may be ''. */
+  /** The provider's `hash_value`: the SHA-256 of `document.pdf`; a tombstone's may be empty. */
   readonly providerHash: string;
   readonly changes: readonly TimelineEntry[];
   /** Once everything else was erased, ISO 8601 UTC: the receipt stays, as a tombstone. */
