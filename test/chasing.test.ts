@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
 import { nextReminderTime } from '../activities/reminder-hours.js';
 import { changedTermsProblems } from '../workflows/chasing-terms.js';
 import { lateSigners, withReminders } from '../workflows/chasing.js';
@@ -281,7 +282,7 @@ describe('terms', () => {
     [{ stalledAfter: '' }, /stalledAfter is no duration/],
   ];
   for (const [terms, problem] of wrong) {
-    test(`${JSON.stringify(terms).slice(0, 60)} are refused with a reason`, () => {
+    test(`${inspect(terms).slice(0, 60)} are refused with a reason`, () => {
       assert.match(changedTermsProblems(terms, T0).join('; '), problem);
     });
   }

@@ -144,7 +144,7 @@ describe('one document', () => {
     assert.equal((await cli(['wait', documentId])).code, 0);
     await until(async () => (await cli(['retry', documentId])).code === 1);
     const { notes } = await cli(['retry', documentId]);
-    assert.match(notes.join(), /has its outcome, and its workflow is closed/);
+    assert.match(notes.join(), /is closed \(completed\): nothing is done about it any more/);
     const never = await cli(['retry', randomUUID()]);
     assert.match(never.notes.join(), /is not tracked/);
   });

@@ -95,7 +95,7 @@ const replay: Action = {
     '<id>:replay:<n>; what the documents know already changes nothing. With --to: the argument is a\n' +
     'file with a captured request, {"headers": {…}, "body": "…"} or "bodyBase64", which is POSTed as\n' +
     'it is; its signature still has to be right.',
-  usage: '<id|file>',
+  usage: '<callback>',
   options: {
     to: { type: 'string', value: '<url>', help: 'POSTs the file to this webhook' },
     held: { type: 'boolean', help: 'also one that was held because it was too old' },
