@@ -50,6 +50,7 @@ test('one token is enough, and everything else has a default', () => {
     bodyLimitBytes: 16 * 1024 * 1024,
     bodyBudgetBytes: 256 * 1024 * 1024,
     taskQueue: 'countersign',
+    encryptionKeys: [],
     spool: { folder: resolve('.countersign', 'spool'), limitBytes: 256 * 1024 * 1024 },
     logLevel: 'info',
   });
@@ -78,6 +79,7 @@ test('everything can be set', () => {
     bodyLimitBytes: 512 * 1024,
     bodyBudgetBytes: 2 * 1024 ** 3,
     taskQueue: 'queue',
+    encryptionKeys: [],
     spool: { folder: '/data/of/ours/spool', limitBytes: 1024 ** 3 },
     logLevel: 'debug',
   });
