@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { usageOf } from '../bench/cluster/measured-process.js';
+import { usageOf } from '../bench/ready-process.js';
 import { bottleneckOf } from '../bench/cluster/report.js';
-import { openRoundRobin } from '../bench/cluster/round-robin.js';
+import { openRoundRobin } from '../bench/round-robin.js';
 import { pickFreePort } from '../cli/ports.js';
 
 /** Answers 200 with what it was sent. */

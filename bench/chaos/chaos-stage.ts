@@ -20,7 +20,7 @@ import {
   RECEIVER_SECRET,
   type FailingReceiver,
 } from './receivers.js';
-import { openRoundRobin } from './round-robin.js';
+import { openRoundRobin } from '../round-robin.js';
 import { openSmallDisk, type SmallDisk } from './small-disk.js';
 
 /** Everything, running. */
@@ -101,8 +101,8 @@ async function openParts(
     ...environmentFor({ sandbox, http, mail, temporal, folder, certificate }),
     ARCHIVE_URL: pathToFileURL(disk.folder).href,
   };
-  const workers = await startWorkers(environment, folder, closers);
-  const { webhooks, url } = await startWebhooks(environment, folder, closers);
+  const workers = await startWorkers(environment, folder, around.signal, closers);
+  const { webhooks, url } = await startWebhooks(environment, folder, around.signal, closers);
   // Before all that it calls.
   closers.push(() => sandbox.close());
   for (const notify of ['all', 'signed', 'realtime'] as const) {
@@ -162,13 +162,14 @@ const PARTS = ['A', 'B'] as const;
 async function startWorkers(
   environment: Readonly<Record<string, string>>,
   folder: string,
+  signal: AbortSignal,
   closers: (() => unknown)[],
 ): Promise<PartProcess[]> {
   const parts: PartProcess[] = [];
   for (const letter of PARTS) {
     const port = await pickFreePort('127.0.0.1');
     const part = new PartProcess({
-      name: `worker ${letter}`,
+      ...{ name: `worker ${letter}`, signal },
       main: 'worker/main.ts',
       environment: { ...environment, WORKER_METRICS_ADDRESS: `127.0.0.1:${port}` },
       logFile: join(folder, `worker-${letter}.log`),
@@ -184,14 +185,15 @@ async function startWorkers(
 async function startWebhooks(
   environment: Readonly<Record<string, string>>,
   folder: string,
+  signal: AbortSignal,
   closers: (() => unknown)[],
 ): Promise<{ webhooks: PartProcess[]; url: string }> {
-  const ports: number[] = [];
+  const targets: string[] = [];
   const webhooks: PartProcess[] = [];
   for (const letter of PARTS) {
     const port = await pickFreePort('127.0.0.1');
     const part = new PartProcess({
-      name: `webhook ${letter}`,
+      ...{ name: `webhook ${letter}`, signal },
       main: 'webhook/main.ts',
       environment: { ...environment, WEBHOOK_PORT: String(port) },
       logFile: join(folder, `webhook-${letter}.log`),
@@ -199,19 +201,14 @@ async function startWebhooks(
     });
     closers.push(() => part.stop());
     await part.start();
-    ports.push(port);
+    targets.push(`http://127.0.0.1:${port}`);
     webhooks.push(part);
   }
-  const balancer = await openRoundRobin(ports);
+  const balancer = await openRoundRobin(targets);
   closers.push(() => balancer.close());
   return { webhooks, url: balancer.url };
 }
 
 async function serves(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
-  } catch {
-    // Not yet.
-    return false;
-  }
+  return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
 }

@@ -19,11 +19,11 @@ import {
   startWorkerProcess,
 } from './countersign-processes.js';
 import type { ProcessSurroundings, WebhookProcess } from './countersign-processes.js';
-import type { MeasuredProcess } from './measured-process.js';
+import type { MeasuredProcess } from '../ready-process.js';
 import { startPostgres } from './postgres.js';
 import type { Postgres } from './postgres.js';
-import { openRoundRobin } from './round-robin.js';
-import type { RoundRobin } from './round-robin.js';
+import { openRoundRobin } from '../round-robin.js';
+import type { RoundRobin } from '../round-robin.js';
 import { findServerTools } from './server-tools.js';
 import { startTemporalCluster } from './temporal-cluster.js';
 

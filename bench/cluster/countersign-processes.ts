@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { pickFreePort } from '../../cli/ports.js';
 import type { Environment } from '../../configuration/settings.js';
 import type { Surroundings } from '../benchmark.js';
-import { startProcess } from './measured-process.js';
-import type { MeasuredProcess } from './measured-process.js';
+import { startProcess } from '../ready-process.js';
+import type { MeasuredProcess } from '../ready-process.js';
 
 const run = promisify(execFile);
 

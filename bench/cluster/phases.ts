@@ -9,7 +9,7 @@ import { deadlineFor, signDocuments } from '../signed-documents.js';
 import type { SliceOrder } from '../signed-documents.js';
 import { untilClosed, untilNothingRuns } from '../until-closed.js';
 import type { ClusterStage } from './cluster-stage.js';
-import { usageOf } from './measured-process.js';
+import { usageOf } from '../ready-process.js';
 import { bottleneckOf } from './report.js';
 import type { Phase, ProcessUse, ReconciliationPhase, RollingRestart } from './report.js';
 

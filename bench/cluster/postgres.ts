@@ -5,8 +5,8 @@ import { chown, mkdir, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { pickFreePort } from '../../cli/ports.js';
-import { startProcess } from './measured-process.js';
-import type { MeasuredProcess } from './measured-process.js';
+import { startProcess } from '../ready-process.js';
+import type { MeasuredProcess } from '../ready-process.js';
 
 const run = promisify(execFile);
 

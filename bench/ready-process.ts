@@ -1,8 +1,8 @@
 /** Processes that are waited for, measured and ended; what they say is kept in a file. */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { lastLines, openLog } from '../../cli/process-log.js';
-import { spawnTied } from '../../cli/tied-process.js';
+import { lastLines, openLog } from '../cli/process-log.js';
+import { spawnTied } from '../cli/tied-process.js';
 
 /** What to run, and how to tell that it does. */
 export interface ProcessOrder {

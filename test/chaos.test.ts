@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runChaos } from '../bench/chaos/chaos.js';
+
+/** The load and its faults take a minute, starting everything and coming to itself another one. */
+const LIMIT_MS = 420_000;
+
+test(
+  'a minute on which everything fails: nothing lost, wrong, doubled or forged',
+  { timeout: LIMIT_MS },
+  async (t) => {
+    const result = await runChaos(
+      { documents: 200, seed: 11, minutes: 1 },
+      { onProgress: () => undefined, signal: t.signal },
+    );
+    const { lost, wrong, doubled, forgedAccepted, leakedHandles } = result;
+    assert.deepEqual(
+      { lost, wrong, doubled, forgedAccepted, leakedHandles },
+      { lost: 0, wrong: 0, doubled: 0, forgedAccepted: 0, leakedHandles: 0 },
+      result.examples.join('\n'),
+    );
+    assert.equal(result.unexpectedFailures, 0, result.examples.join('\n'));
+    assert.equal(result.repairedBySecondRun, 0);
+    // It did happen.
+    assert.ok(result.outages.length >= 5, String(result.outages.length));
+    assert.ok(result.callbacks.dropped > 0);
+    assert.ok(result.callbacks.forged > 0);
+    t.diagnostic(`recovered ${Math.round((result.recoveryMs ?? NaN) / 1000)} s after the faults`);
+  },
+);
