@@ -26,11 +26,11 @@ test('a policy without events, as older histories have it, tells every channel',
   }
 });
 
-test('what single signers do is told only to who asks for it', () => {
+test('a channel with events of its own takes those alone, one without takes all', () => {
   const channels: ChannelName[] = ['http', 'email', 'slack'];
   const events = { email: ['signer.*'], slack: ['*'] };
-  assert.deepEqual(channelsFor({ channels }, 'signer.signed'), []);
-  assert.deepEqual(channelsFor({ channels, events }, 'signer.signed'), ['email', 'slack']);
+  assert.deepEqual(channelsFor({ channels, events }, 'signer.signed'), channels);
+  assert.deepEqual(channelsFor({ channels, events }, 'document.completed'), ['http', 'slack']);
 });
 
 test('each channel takes what it is set to, in the order of the channels', () => {

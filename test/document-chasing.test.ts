@@ -43,6 +43,7 @@ async function create(terms: TrackingTerms = {}, signers = 1): Promise<string> {
     group: 'test',
     tag: `tag-${randomUUID()}`,
     text: 'An agreement.',
+    do_email: true,
     signers: Array.from({ length: signers }, (_, index) => ({
       firstname: 'Sam',
       lastname: `Signer ${index}`,
@@ -264,6 +265,16 @@ test('every message is described for people, in the workflow’s own metadata', 
 test('a chased document that is signed in time costs one timer more than another', async () => {
   const costs = async (terms: TrackingTerms): Promise<Record<string, number>> => {
     const documentId = await create(terms, 3);
+    // Signed at once it would be through before anything is waited for.
+    await until(async () => {
+      const { events = [] } = await handleOf(documentId).fetchHistory();
+      const isWaiting = events?.some((event) =>
+        terms.reminders
+          ? event.timerStartedEventAttributes
+          : event.activityTaskCompletedEventAttributes,
+      );
+      return isWaiting === true;
+    });
     await stage.sandbox.completeDocument(documentId);
     await stage.sandbox.flushCallbacks();
     await stage.countersign.waitForOutcome(documentId);

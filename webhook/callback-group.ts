@@ -4,6 +4,7 @@ import type {
   NamedNews,
   SetAsideEntry,
   StatusChange,
+  StatusReport,
 } from '../workflows/contract.js';
 import type { InboxMessage } from './callback-inbox.js';
 
@@ -45,12 +46,17 @@ export function isMember(message: InboxMessage): message is GroupMember {
     case 'notice':
       return true;
     case 'report':
-      return message.report.source === 'realtime' && message.report.changes.length > 0;
+      return isOfChangesAlone(message.report);
     case 'delivery':
       return message.input.source === 'realtime' && message.input.held === undefined;
     case 'hint':
       return false;
   }
+}
+
+/** A group has no place for bounces: they go alone, and are few. */
+function isOfChangesAlone({ source, changes, bounces = [] }: StatusReport): boolean {
+  return source === 'realtime' && changes.length > 0 && bounces.length === 0;
 }
 
 /** One delivery of all members, in their order. */

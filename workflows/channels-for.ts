@@ -6,11 +6,6 @@ export function namesEvent(pattern: string, event: string): boolean {
   return pattern.endsWith('.*') ? event.startsWith(pattern.slice(0, -1)) : pattern === event;
 }
 
-/** By default a channel takes all but what single signers do, which is many messages. */
-function isTakenByDefault(event: string): boolean {
-  return !namesEvent('signer.*', event);
-}
-
 /** The channels that are told of an event; the only place that decides it. */
 export function channelsFor(
   { channels, events = {} }: ChannelPolicy,
@@ -18,7 +13,6 @@ export function channelsFor(
 ): readonly ChannelName[] {
   return channels.filter((channel) => {
     const patterns = events[channel];
-    if (patterns === undefined) return isTakenByDefault(event);
-    return patterns.some((pattern) => namesEvent(pattern, event));
+    return patterns === undefined || patterns.some((pattern) => namesEvent(pattern, event));
   });
 }

@@ -65,6 +65,62 @@ export const ANNOUNCEMENT_EXAMPLES: readonly Announcement[] = [
     ],
   },
   {
+    event: 'document.stopped',
+    ...OF_DOCUMENT,
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    status: 'fieldsCompleted',
+    signers: [
+      { id: ADA, status: 'signed' },
+      { id: BOB, status: 'visited' },
+    ],
+    reason: 'signed on paper instead',
+  },
+  {
+    event: 'document.stalled',
+    ...OF_DOCUMENT,
+    occasion: '2026-02-16T09:15:04.000Z',
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    status: 'fieldsCompleted',
+    signers: [
+      { id: ADA, status: 'signed' },
+      { id: BOB, status: 'visited' },
+    ],
+    reason: `nothing has moved since 2026-02-16T09:15:04.000Z. It waits for signer ${BOB}`,
+  },
+  {
+    event: 'signer.signed',
+    ...OF_DOCUMENT,
+    occasion: ADA,
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    status: 'created',
+    signers: [
+      { id: ADA, status: 'signed' },
+      { id: BOB, status: 'sent' },
+    ],
+  },
+  {
+    event: 'signer.rejected',
+    ...OF_DOCUMENT,
+    occasion: BOB,
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    status: 'created',
+    signers: [
+      { id: ADA, status: 'signed' },
+      { id: BOB, status: 'rejected' },
+    ],
+  },
+  {
+    event: 'signer.bounced',
+    ...OF_DOCUMENT,
+    occasion: BOB,
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    status: 'created',
+    signers: [
+      { id: ADA, status: 'signed' },
+      { id: BOB, status: 'sent' },
+    ],
+  },
+  {
     event: 'document.integrityFailed',
     ...OF_DOCUMENT,
     occurredAt: '2026-03-02T09:15:04.120Z',
