@@ -16,6 +16,8 @@ export function documentRequest(file: unknown, values: OptionValues): DocumentRe
   const signers = values.texts('signer').map(signerOf);
   const template = values.text('template');
   const told: Readonly<Record<string, unknown>> = {
+    // Without it the provider writes to nobody.
+    do_email: true,
     ...file,
     ...textsOf(values, ['name', 'group', 'tag', 'text']),
     ...(template === undefined ? {} : { templatepdf: templateUri(template) }),

@@ -170,6 +170,22 @@ test('all documents are watched until Ctrl-C', async () => {
   assert.equal((await watching).code, 130);
 });
 
+test('a document is asked for, chased otherwise, and given up', async () => {
+  const { documentId } = await created();
+  assert.deepEqual(await json('refresh', documentId), { refreshed: [documentId] });
+  const terms = ['--reminders', '3d,7d', '--deadline', 'none'];
+  const { out } = await cli(['chase', documentId, ...terms]);
+  assert.match(out.join(), /deadline none; reminders 3d,7d/);
+  assert.equal((await cli(['chase', documentId])).code, 2);
+  const wrong = await cli(['chase', documentId, '--stalled', 'soon']);
+  assert.deepEqual([wrong.code, wrong.notes.join().includes('no duration')], [1, true]);
+  assert.equal((await cli(['stop', documentId])).code, 2);
+  const stopped = await json('stop', documentId, '--reason', 'signed on paper');
+  assert.deepEqual(stopped, { stopped: documentId });
+  const { code, notes } = await cli(['stop', randomUUID(), '--reason', 'x']);
+  assert.deepEqual([code, notes.join().includes('is not tracked')], [1, true]);
+});
+
 test('callbacks are subscribed to, compared with what should be, and removed', async () => {
   const url = 'http://127.0.0.1:9/callbacks/legalesign/a-token-that-is-long';
   await json('subscribe', url, '--notify', 'rejected', '--notify', 'realtime');

@@ -135,7 +135,7 @@ describe('the request of a document', () => {
       signer: ['Ada van Lovelace <ada@example.com>'],
     });
     assert.deepEqual(documentRequest({}, values), {
-      ...{ name: 'Lease', group: 'sales', tag: 'lease-12' },
+      ...{ name: 'Lease', group: 'sales', tag: 'lease-12', do_email: true },
       templatepdf: '/api/v1/templatepdf/abc/',
       signers: [{ firstname: 'Ada van', lastname: 'Lovelace', email: 'ada@example.com' }],
     });
@@ -143,7 +143,7 @@ describe('the request of a document', () => {
 
   test('keeps what a file says, under the options', () => {
     const signers = [{ firstname: 'Ada', lastname: 'L', email: 'ada@example.com', order: 1 }];
-    const file = { name: 'Old', group: 'sales', text: '<p>x</p>', signers, do_email: true };
+    const file = { name: 'Old', group: 'sales', text: '<p>x</p>', signers, do_email: false };
     const request = documentRequest(file, new OptionValues({ name: 'New' }));
     assert.deepEqual(request, { ...file, name: 'New' });
   });

@@ -7,7 +7,7 @@ import { completion } from './completion.js';
 import { create } from './create.js';
 import { list } from './list.js';
 import { reconcile } from './reconcile.js';
-import { retry } from './retry.js';
+import { chase, refresh, retry, stop } from './repairs.js';
 import { sandbox } from './sandbox.js';
 import { show } from './show.js';
 import { subscribe, subscriptions, unsubscribe } from './subscriptions.js';
@@ -25,6 +25,9 @@ export const COMMANDS: readonly Command[] = [
   watch,
   wait,
   retry,
+  refresh,
+  stop,
+  chase,
   reconcile,
   subscribe,
   unsubscribe,

@@ -72,7 +72,7 @@ function reportLines(
       ['  never arrived', neverArrived],
       ['  arrived and failed', arrivedAndFailed],
       ['  document unknown', documentUnknown],
-    ['younger than the grace', `${counts.youngChanges}: repaired, not counted as missed`],
+      ['younger than the grace', `${counts.youngChanges}: repaired, not counted as missed`],
       ['adopted', counts.adopted],
       ['contradicted, gone', `${counts.contradicted}, ${counts.gone}`],
       ['set aside', `${setAside.redelivered} delivered now, ${setAside.remaining} remain`],
