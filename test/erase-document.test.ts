@@ -76,7 +76,7 @@ test('a document is erased: files, its histories, its callbacks; a tombstone sta
   assert.deepEqual(planned.shared, []);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', 'tsx', 'cli/erase.ts', id, '--dry-run'],
+    ['cli/countersign.js', 'erase', id, '--dry-run'],
     { env: { ...process.env, ...stage.environment }, timeout: 60_000 },
   );
   assert.match(stdout, /file {6}.*document\.pdf\n/);

@@ -5,6 +5,7 @@ import { callbacks } from './callbacks.js';
 import { doctor } from './doctor.js';
 import { completion } from './completion.js';
 import { create } from './create.js';
+import { erase } from './erase.js';
 import { list } from './list.js';
 import { reconcile } from './reconcile.js';
 import { chase, refresh, retry, stop } from './repairs.js';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   unsubscribe,
   subscriptions,
   archive,
+  erase,
   callbacks,
   doctor,
   sandbox,
