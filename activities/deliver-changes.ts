@@ -22,6 +22,7 @@ import {
   type Documents,
 } from './signal-document.js';
 import type { SignerRoutes } from './signer-routes.js';
+import { tellUndelivered } from './undelivered.js';
 
 /** What delivering needs. */
 export interface Delivery extends Documents {
@@ -71,8 +72,10 @@ async function deliverOnce(
     delivered: sent.delivered,
     documents: sent.documents,
     closedDocuments: sent.closedDocuments,
-    undeliveredChanges: [...unroutedChanges, ...sent.undeliveredChanges],
-    undeliveredHints: [...unknownHints, ...sent.undeliveredHints],
+    ...tellUndelivered(
+      [...unroutedChanges, ...sent.undeliveredChanges],
+      [...unknownHints, ...sent.undeliveredHints],
+    ),
     retryPausesMs: delivery.retryPausesMs,
   };
 }
@@ -129,11 +132,16 @@ function hintedParcel(documentId: string, index: number, snapshot: DocumentSnaps
   };
 }
 
+interface Sent extends Pick<DeliverChangesResult, 'delivered' | 'documents' | 'closedDocuments'> {
+  readonly undeliveredChanges: readonly Undelivered[];
+  readonly undeliveredHints: readonly Undelivered[];
+}
+
 async function sendAll(
   delivery: Delivery,
   parcels: readonly Parcel[],
   { signal, onProgress }: { signal: AbortSignal; onProgress: (count: number) => void },
-): Promise<Omit<DeliverChangesResult, 'retryPausesMs'>> {
+): Promise<Sent> {
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   const result = { delivered: 0, documents: 0, closedDocuments: 0 };
   const undeliveredChanges: Undelivered[] = [];

@@ -25,13 +25,13 @@ export interface Notification {
 }
 
 /** `notify_when` in listings; `POST /subscribe/` takes the words. Source: the API documentation. */
-const WORD_OF_NUMBER: Readonly<Record<string, NotifyWord>> = {
-  '1': 'all',
-  '2': 'signed',
-  '3': 'sent',
-  '4': 'rejected',
-  '10': 'realtime',
-};
+const WORD_OF_NUMBER: ReadonlyMap<string, NotifyWord> = new Map([
+  ['1', 'all'],
+  ['2', 'signed'],
+  ['3', 'sent'],
+  ['4', 'rejected'],
+  ['10', 'realtime'],
+]);
 
 const text = z
   .union([z.string(), z.number(), z.boolean()])
@@ -52,7 +52,7 @@ const listShape = z.union([
 
 function wordOf(notifyWhen = ''): Notification['notify'] {
   const known = NOTIFY_WORDS.find((word) => word === notifyWhen);
-  return known ?? WORD_OF_NUMBER[notifyWhen] ?? `unknown-${notifyWhen}`;
+  return known ?? WORD_OF_NUMBER.get(notifyWhen) ?? `unknown-${notifyWhen}`;
 }
 
 function notificationOf(json: unknown): Notification | undefined {

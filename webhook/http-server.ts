@@ -43,6 +43,8 @@ export function createHttpServer(
   };
   const server = createServer(options, handle);
   server.maxConnections = limits.maxConnections;
+  // Node itself would answer 417, uncounted and without a reason; a server may ignore it as well.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   answerBadHttp(server, logger, metrics);
   return server;
 }

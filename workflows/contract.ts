@@ -505,18 +505,25 @@ export interface DeliverChangesInput {
   readonly askProvider: boolean;
 }
 
+/** An entry that was not delivered. */
+export interface UndeliveredEntry {
+  readonly index: number;
+  /** Its position in `reasons`; in results of older workers the reason itself. */
+  readonly reason: number | string;
+  /** Trying again is of no use. */
+  readonly isFinal?: boolean;
+}
+
 export interface DeliverChangesResult {
   readonly delivered: number;
   readonly documents: number;
   readonly closedDocuments: number;
-  /** Left to try again: positions into the input's `changes`, and why. */
-  readonly undeliveredChanges: readonly { readonly index: number; readonly reason: string }[];
-  /** Left: positions into the input's `hints`, why, and whether trying again is of no use. */
-  readonly undeliveredHints: readonly {
-    readonly index: number;
-    readonly reason: string;
-    readonly isFinal?: boolean;
-  }[];
+  /** Of what was not delivered, each once. Missing in results of older workers. */
+  readonly reasons?: readonly string[];
+  /** Left to try again: positions into the input's `changes`. */
+  readonly undeliveredChanges: readonly UndeliveredEntry[];
+  /** Left: positions into the input's `hints`. */
+  readonly undeliveredHints: readonly UndeliveredEntry[];
   /** The worker's setting: pauses before what is left is asked for again; then it is set aside. */
   readonly retryPausesMs: readonly number[];
 }

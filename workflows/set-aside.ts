@@ -4,6 +4,7 @@ import type {
   DeliverChangesResult,
   NamedNews,
   SetAsideGroup,
+  UndeliveredEntry,
 } from './contract.js';
 
 /** An entry still to be delivered, by its position in the input. */
@@ -47,9 +48,12 @@ export function leftAfter(before: Left, result: DeliverChangesResult): Left {
   return {
     changes: [
       ...before.changes.filter(isGivenUp),
-      ...pick(given.changes, result.undeliveredChanges),
+      ...pick(given.changes, result.undeliveredChanges, result),
     ],
-    hints: [...before.hints.filter(isGivenUp), ...pick(given.hints, result.undeliveredHints)],
+    hints: [
+      ...before.hints.filter(isGivenUp),
+      ...pick(given.hints, result.undeliveredHints, result),
+    ],
   };
 }
 
@@ -70,10 +74,16 @@ function positionsOf(entries: readonly LeftEntry[]): ReadonlyMap<number, number>
   return new Map(entries.map(({ index }, position) => [index, position]));
 }
 
-function pick(given: readonly LeftEntry[], undelivered: readonly LeftEntry[]): LeftEntry[] {
+function pick(
+  given: readonly LeftEntry[],
+  undelivered: readonly UndeliveredEntry[],
+  { reasons = [] }: DeliverChangesResult,
+): LeftEntry[] {
   return undelivered.flatMap((left) => {
     const entry = given[left.index];
-    return entry ? [{ ...left, index: entry.index }] : [];
+    const { reason } = left;
+    const text = typeof reason === 'string' ? reason : (reasons[reason] ?? 'no reason was told');
+    return entry ? [{ ...left, reason: text, index: entry.index }] : [];
   });
 }
 
