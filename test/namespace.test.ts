@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -70,4 +73,51 @@ test('retention is raised to what is wanted, and never lowered', async () => {
   assert.equal(await retentionS(), 30 * DAY_S);
   assert.equal(await ensureRetention(connection, 'default', DAY_S * 1000), undefined);
   assert.equal(await retentionS(), 30 * DAY_S);
+});
+
+/** Speaks gRPC as Temporal does: knows nothing of itself, and permits nothing. */
+async function openForbiddingServer(): Promise<{ address: string; close: () => Promise<void> }> {
+  const forbidding = createServer();
+  forbidding.on('stream', (stream, headers) => {
+    const isGreeting = headers[':path']?.endsWith('/GetSystemInfo') ?? false;
+    const status = isGreeting
+      ? { 'grpc-status': '0' }
+      : { 'grpc-status': '7', 'grpc-message': 'Request unauthorized.' };
+    stream.on('wantTrailers', () => {
+      stream.sendTrailers(status);
+    });
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc' },
+      { waitForTrailers: true },
+    );
+    // An empty message: no compression, no bytes.
+    stream.end(isGreeting ? Buffer.alloc(5) : undefined);
+  });
+  forbidding.listen(0, '127.0.0.1');
+  await once(forbidding, 'listening');
+  return {
+    address: `127.0.0.1:${(forbidding.address() as AddressInfo).port}`,
+    close: async () => {
+      forbidding.close();
+      await once(forbidding, 'close');
+    },
+  };
+}
+
+test('a worker without rights is told which right it lacks, and in which namespace', async () => {
+  const forbidding = await openForbiddingServer();
+  const stranger = await Connection.connect({ address: forbidding.address });
+  try {
+    await assert.rejects(ensureSearchAttributes(stranger, 'guarded'), {
+      name: 'NamespaceError',
+      message: /list search attributes in namespace guarded .*unauthorized.*TEMPORAL_API_KEY/,
+    });
+    await assert.rejects(ensureRetention(stranger, 'guarded', DAY_S * 1000), {
+      name: 'NamespaceError',
+      message: /read the retention in namespace guarded/,
+    });
+  } finally {
+    await stranger.close();
+    await forbidding.close();
+  }
 });

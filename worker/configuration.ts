@@ -14,10 +14,13 @@ import { readAnnouncementSettings } from './announcement-settings.js';
 import type { AnnouncementSettings } from './announcement-settings.js';
 import { readReconciliationSettings, readScheduleSettings } from './reconciliation-settings.js';
 import type { ScheduleSettings } from './reconciliation-settings.js';
+import { readVersioning } from './versioning-settings.js';
 
 /** What `startWorker` needs to know. */
 export interface WorkerConfiguration {
   readonly taskQueue: string;
+  /** Undefined: without Worker Versioning. */
+  readonly versioning: ReturnType<typeof readVersioning>;
   /** Of payloads in Temporal; none: they are not encrypted. */
   readonly encryptionKeys: EncryptionKeys;
   readonly provider: ProviderClientOptions;
@@ -57,6 +60,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
   const settings = new Settings(environment);
   const configuration: WorkerConfiguration = {
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    versioning: readVersioning(settings),
     encryptionKeys: readEncryptionKeys(settings),
     provider: readProviderSettings(settings),
     archiveUrl: readArchiveUrl(settings),

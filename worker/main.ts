@@ -84,6 +84,7 @@ export async function startWorker(
       activities: parts.activities,
       dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
+      ...(configuration.versioning && { workerDeploymentOptions: configuration.versioning }),
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,
     });

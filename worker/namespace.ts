@@ -36,19 +36,22 @@ export type NamespaceConnection = Pick<
   'operatorService' | 'workflowService' | 'withDeadline'
 >;
 
-/** Registers missing search attributes, and returns once a query on all of them is accepted. */
+/**
+ * Registers missing search attributes, and returns once a query on all of them is accepted: also
+ * where another worker has registered them a moment ago.
+ * @throws NamespaceError that says which right is missing, or which attribute is of another type
+ */
 export async function ensureSearchAttributes(
   connection: NamespaceConnection,
   namespace: string,
 ): Promise<void> {
-  const known = await call(connection, () =>
-    connection.operatorService.listSearchAttributes({ namespace }),
+  const known = await permitted(namespace, 'list search attributes', () =>
+    call(connection, () => connection.operatorService.listSearchAttributes({ namespace })),
   );
   const { missing, wrong } = compareSearchAttributes(known.customAttributes);
   const [first] = wrong;
   if (first) throw new NamespaceError(otherType(namespace, first));
-  if (Object.keys(missing).length === 0) return;
-  await addSearchAttributes(connection, namespace, missing);
+  if (Object.keys(missing).length > 0) await addSearchAttributes(connection, namespace, missing);
   await untilUsable(connection, namespace);
 }
 
@@ -117,9 +120,10 @@ async function untilUsable(connection: NamespaceConnection, namespace: string): 
       );
       return;
     } catch (error) {
+      if (isPermissionDenied(error)) throw denied(namespace, 'count workflows', error);
       if (Date.now() > deadlineMs) {
         throw new NamespaceError(
-          `new search attributes are still not usable in namespace ${namespace}: ${messageOf(error)}`,
+          `search attributes are still not usable in namespace ${namespace}: ${messageOf(error)}`,
         );
       }
       await delay(USABLE_POLL_MS);
@@ -137,8 +141,8 @@ export async function ensureRetention(
   namespace: string,
   retentionMs: number,
 ): Promise<string | undefined> {
-  const { config } = await call(connection, () =>
-    connection.workflowService.describeNamespace({ namespace }),
+  const { config } = await permitted(namespace, 'read the retention', () =>
+    call(connection, () => connection.workflowService.describeNamespace({ namespace })),
   );
   const currentS = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0);
   const wantedS = Math.ceil(retentionMs / 1000);
@@ -162,6 +166,31 @@ function call<Result>(
   make: () => Promise<Result>,
 ): Promise<Result> {
   return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
+}
+
+async function permitted<Result>(
+  namespace: string,
+  what: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isPermissionDenied(error) ? denied(namespace, what, error) : error;
+  }
+}
+
+const GRPC_PERMISSION_DENIED = 7;
+
+function isPermissionDenied(error: unknown): boolean {
+  return isGrpcServiceError(error) && (error.code as number) === GRPC_PERMISSION_DENIED;
+}
+
+function denied(namespace: string, what: string, error: unknown): NamespaceError {
+  return new NamespaceError(
+    `Temporal does not let this worker ${what} in namespace ${namespace} (${messageOf(error)}): ` +
+      'give its API key or certificate the right to write there (TEMPORAL_API_KEY, TEMPORAL_NAMESPACE)',
+  );
 }
 
 function messageOf(error: unknown): string {

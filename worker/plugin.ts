@@ -78,10 +78,12 @@ function checked(
 function withParts(
   given: WorkerOptions,
   activities: object,
-  { encryptionKeys }: WorkerConfiguration,
+  { encryptionKeys, versioning }: WorkerConfiguration,
 ): WorkerOptions {
   const hasWorkflows = given.workflowsPath !== undefined || given.workflowBundle !== undefined;
   return {
+    // A worker that says its own version is somebody else's to deploy.
+    ...(versioning && { workerDeploymentOptions: versioning }),
     ...given,
     ...(hasWorkflows ? {} : workflowSource(encryptionKeys)),
     activities: { ...activities, ...given.activities },
