@@ -1,4 +1,10 @@
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import {
   documentWorkflowId,
@@ -42,7 +48,8 @@ export async function waitForChange(
   for (;;) {
     const view = await waiting(client, options, () =>
       openOr(
-        () => handle.executeUpdate(waitForChangeUpdate, { args: [{ afterRevision }] }),
+        () =>
+          patiently(() => handle.executeUpdate(waitForChangeUpdate, { args: [{ afterRevision }] })),
         () => tracked(documentId, () => handle.query(progressQuery)),
       ),
     );
@@ -63,7 +70,7 @@ export async function waitForOutcome(
   for (;;) {
     const outcome = await waiting(client, options, () =>
       openOr<SigningOutcome | undefined>(
-        () => handle.executeUpdate(waitForOutcomeUpdate),
+        () => patiently(() => handle.executeUpdate(waitForOutcomeUpdate)),
         () => tracked(documentId, () => handle.result() as Promise<SigningOutcome>),
       ),
     );
@@ -84,6 +91,33 @@ async function openOr<Answer>(
     if (!isClosed) throw error;
     return askClosed();
   }
+}
+
+/** gRPC's FAILED_PRECONDITION. */
+const TASK_FAILED = 9;
+
+/** Each has a pause before it, in ms. */
+const MORE_ATTEMPTS = [50, 200, 1000];
+
+/**
+ * Temporal refuses an Update whose Workflow Task fails, as it does where a signal arrives while the
+ * workflow ends or continues as new. The task is done again; so the Update is asked again.
+ */
+async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (const pauseMs of MORE_ATTEMPTS) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isTaskFailure(error)) throw error;
+      await delay(pauseMs);
+    }
+  }
+  return ask();
+}
+
+function isTaskFailure(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && TASK_FAILED === (cause.code as number);
 }
 
 async function waiting<Answer>(

@@ -45,6 +45,8 @@ export interface StageOptions {
   readonly sandbox?: SandboxOptions;
   /** More of the worker's and the webhook's settings. */
   readonly environment?: Environment;
+  /** How many workflows the worker keeps in memory; the SDK's own figure unless told. */
+  readonly maxCachedWorkflows?: number;
   /** Whether the sandbox's callbacks reach the webhook; true unless told. */
   readonly subscribes?: boolean;
 }
@@ -64,9 +66,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const environment = environmentFor(sandbox, folder, options.environment);
   const configuration = readWorkerConfiguration(environment);
   const { taskQueue, provider, followUp, encryptionKeys } = configuration;
-  const workflowBundle = await bundleFor(encryptionKeys);
+  const { maxCachedWorkflows } = options;
+  const workerOptions = {
+    workflowBundle: await bundleFor(encryptionKeys),
+    ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),
+  };
   const run = (): Promise<RunningWorker> =>
-    startWorker(configuration, { logger, address: server.address, options: { workflowBundle } });
+    startWorker(configuration, { logger, address: server.address, options: workerOptions });
   let worker: RunningWorker | undefined = await run();
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection, dataConverter: createDataConverter(encryptionKeys) });

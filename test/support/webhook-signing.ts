@@ -1,5 +1,12 @@
 /** Callbacks as the provider would send them, signed with a key pair of the test's own. */
-import { createHmac, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
+import {
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  randomUUID,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 
 /** A request to the webhook, still to be bent. */
 export interface TestRequest {
@@ -20,9 +27,13 @@ export interface TestSigner {
 
 /** A new RSA key pair. */
 export function createTestSigner(modulusLength = 2048): TestSigner {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength });
+  return signerWith(generateKeyPairSync('rsa', { modulusLength }).privateKey);
+}
+
+/** Signs with a key that somebody else made, such as the sandbox. */
+export function signerWith(privateKey: KeyObject): TestSigner {
   return {
-    publicKey,
+    publicKey: createPublicKey(privateKey),
     signature: (digest, bytes) => sign(digest, bytes, privateKey).toString('base64'),
   };
 }
