@@ -113,7 +113,9 @@ test('the guide says of every failure type and of every alarm what to do', () =>
 
 test('the dashboard shows metrics that the guide names, and every one of them', () => {
   const shown = new Set(
-    [...dashboard.matchAll(/countersign_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, '')),
+    [...dashboard.matchAll(/countersign_[a-z_]+/g)].map(([name]) =>
+      name.replace(/_(bucket|sum|count)$/, ''),
+    ),
   );
   const all = [...documented('| metric |'), ...documented("| worker's metric |")];
   assert.deepEqual([...shown].sort(), all.sort());
