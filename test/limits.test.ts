@@ -23,7 +23,9 @@ const isFull = process.env['LIMITS_FULL'] === '1';
 const PATIENCE = { timeout: isFull ? 600_000 : 120_000 };
 
 /** More than one run of a document's workflow takes (2,000). */
-const CALLBACKS = isFull ? 12_000 : 2_500;
+const CALLBACKS = Number(process.env['LIMITS_CALLBACKS'] ?? 12_000);
+/** Not held yet: see docs/limits.md. Run to look into it, not to hold a figure. */
+const OPEN_QUESTION = { ...PATIENCE, skip: !isFull && 'an open question of docs/limits.md' };
 const BATCH_ENTRIES = 50_000;
 const BATCH_DOCUMENTS = 20;
 
@@ -48,7 +50,7 @@ async function inFlights<Item>(
   }
 }
 
-test(`one document takes ${CALLBACKS} callbacks, over several runs`, PATIENCE, async () => {
+test(`one document takes ${CALLBACKS} callbacks, over several runs`, OPEN_QUESTION, async () => {
   const { id, signers } = stage.sandbox.createDocument({ signers: 1 });
   await stage.countersign.trackDocument(id);
   const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
