@@ -6,6 +6,7 @@ import { RECEIPT_NAME } from './receipt-file.js';
 import { receiptText } from './receipt.js';
 import { listStored } from './s3-listing.js';
 import { openS3Bucket, type S3Bucket } from './s3-bucket.js';
+import { createS3Erasure } from './s3-erasure.js';
 import { s3Refusal, s3Unavailable } from './s3-failures.js';
 import type { S3Location } from './s3-location.js';
 import type { S3Settings } from './s3-settings.js';
@@ -22,7 +23,8 @@ const ABOUT_TEXT = `Signed documents, archived by Countersign.
 <documentId>/receipt.json   hashes and history; written last, it makes the archive valid
 quarantine/<documentId>/    PDFs whose hash was not the one that the provider names
 
-Nothing here is ever overwritten or deleted by Countersign.
+Nothing here is ever overwritten, and nothing deleted but by erasing a document on request; the
+receipt then is its tombstone.
 `;
 
 /** What an S3 archive may be given besides its place. */
@@ -43,6 +45,7 @@ export function createS3Archive(
   { logger }: S3ArchiveOptions = {},
 ): Archive {
   const bucket = openS3Bucket(location, settings);
+  const erasure = createS3Erasure(location, settings);
   const placeOf = (documentId: string): Place => {
     const folder = requireDocumentId(documentId);
     return { documentId, bucket, keyOf: (name) => `${folder}/${name}`, logger };
@@ -80,18 +83,9 @@ export function createS3Archive(
       await requireConditions(bucket);
       return 'writable';
     },
-    listErasable: (documentId) => Promise.reject(notErased(placeOf(documentId))),
-    erase: (documentId) => Promise.reject(notErased(placeOf(documentId))),
+    listErasable: (documentId) => erasure.listErasable(requireDocumentId(documentId)),
+    erase: (documentId, tombstone) => erasure.erase(requireDocumentId(documentId), tombstone),
   };
-}
-
-/** Versions and object locks outlive a deletion: to remove them is for the bucket's owner. */
-function notErased({ bucket, documentId }: Place): Error {
-  return s3Refusal(
-    `ARCHIVE_URL: nothing is erased on S3 by Countersign, and nothing was. Remove all versions of ` +
-      `${bucket.urlOf(`${documentId}/`)} and ${bucket.urlOf(`${QUARANTINE}/${documentId}/`)} with an ` +
-      'identity that may; what an object lock holds stays until it ends. See docs/confidentiality.md.',
-  );
 }
 
 /** Some servers take `If-None-Match` and overwrite all the same: no archive is safe there. */

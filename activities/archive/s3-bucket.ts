@@ -26,7 +26,7 @@ export interface StoredContent {
   readonly isOurs: boolean;
 }
 
-/** The part of a bucket that is an archive. Never overwrites, never deletes. */
+/** The part of a bucket that is an archive. Overwrites and deletes nothing. */
 export interface S3Bucket {
   /** Where a key is, for people: `s3://bucket/prefix/key`. */
   urlOf(key: string): string;
@@ -51,12 +51,19 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
+/** What failures name. */
+export function placeOf({ bucket, prefix }: S3Location, settings: S3Settings): S3Place {
+  const url = prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`;
+  return { url, bucket, server: serverOf(settings) };
+}
+
 /** For messages; an endpoint's URL may hold more than it should. */
 function serverOf({ endpoint }: S3Settings): string {
   return endpoint === undefined ? 'AWS' : new URL(endpoint).host;
 }
 
-function createClient(settings: S3Settings): S3Client {
+/** A client that gives up on a silent server; for the archive's bucket. */
+export function createS3Client(settings: S3Settings): S3Client {
   const { endpoint, forcePathStyle = endpoint !== undefined } = settings;
   const region = settings.region ?? (endpoint === undefined ? undefined : 'us-east-1');
   return new S3Client({
@@ -75,12 +82,11 @@ function createClient(settings: S3Settings): S3Client {
  * overwritten is for the server to see to: one that does not know `If-None-Match` is unfit.
  */
 export function openS3Bucket(location: S3Location, settings: S3Settings): S3Bucket {
-  const client = createClient(settings);
+  const client = createS3Client(settings);
   const { bucket, prefix } = location;
   const keyOf = (key: string): string => (prefix === '' ? key : `${prefix}/${key}`);
   const urlOf = (key: string): string => `s3://${bucket}/${keyOf(key)}`;
-  const url = prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`;
-  const place: S3Place = { url, bucket, server: serverOf(settings) };
+  const place = placeOf(location, settings);
   const told = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -138,7 +144,7 @@ async function* piecesOf(got: GetObjectCommandOutput, place: S3Place): AsyncGene
 }
 
 /** What is awaited, or undefined where S3 says that there is no such object. */
-async function existing<T>(work: Promise<T>): Promise<T | undefined> {
+export async function existing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
