@@ -132,7 +132,7 @@ function signersTable(signers: readonly SignerView[], { turns = {} }: DocumentSt
 
 function turnText(turn: SignerTurn | undefined): string {
   if (!turn || turn.isOver) return '';
-  return `⏳ since ${iso(turn.sinceMs)}`;
+  return `since ${iso(turn.sinceMs)}`;
 }
 
 function remindedText(turn: SignerTurn | undefined): string {

@@ -29,7 +29,7 @@ const COLUMNS = [
 ];
 
 /** Of one picture. */
-const MAX_BYTES = 150_000;
+const MAX_BYTES = 250_000;
 
 interface Scene {
   readonly sandbox: string;
@@ -93,7 +93,7 @@ async function takeUi(
   await page.goto(link(done));
   await page.getByText('Fetch the signed PDF').first().waitFor();
   await save(page, 'document-timeline');
-  await page.setViewportSize({ width: 1700, height: 760 });
+  await page.setViewportSize({ width: 1700, height: 1060 });
   await page.goto(link(late));
   await page.getByRole('tab', { name: 'User Metadata' }).click();
   await page
@@ -131,7 +131,7 @@ async function create({ countersign }: Scene, name: string, terms: TrackingTerms
     email: `${firstname.toLowerCase()}@example.com`,
   }));
   const tag = name.toLowerCase().replaceAll(' ', '-');
-  const request = { name, tag, group: 'sandbox', text: 'An agreement.', signers };
+  const request = { name, tag, group: 'sandbox', text: 'An agreement.', signers, do_email: true };
   return (await countersign.createDocument(request, terms)).documentId;
 }
 
