@@ -74,7 +74,7 @@ const importTable = {
       'worker/(main|configuration|workflow-bundle)',
       // What the doctor looks at, by the rules of those whose it is.
       'webhook/(certificates|spool/record-log)',
-      'worker/namespace',
+      'worker/(namespace|worker-parts)',
       // The archive, its verification and erasing, the last reconciliation.
       'activities/index',
     ],

@@ -12,6 +12,7 @@ import { examine } from '../cli/doctor/doctor.js';
 import type { Environment } from '../configuration/settings.js';
 import { createSandbox } from '../sandbox/index.js';
 import { RECONCILIATION_SCHEDULE_ID } from '../workflows/contract.js';
+import { openReceiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 
 const COUNTERSIGN = fileURLToPath(new URL('../cli/countersign.js', import.meta.url));
@@ -74,7 +75,10 @@ test('a set-up that works has no problem and no warning, and nothing is left in 
 
 test('Temporal is down: named, and what depends on it is not asked', async () => {
   const limitMs = 3000;
-  const findings = await examine({ ...healthy, TEMPORAL_ADDRESS: await deadAddress() }, limitMs);
+  const findings = await examine(
+    { ...healthy, TEMPORAL_ADDRESS: await deadAddress() },
+    { limitMs },
+  );
   const diagnosis = { findings, problems: findings.filter(({ state }) => state === 'problem') };
   assertCause(diagnosis, 'Temporal server', /does not answer/);
   assert.equal(diagnosis.findings.find(({ name }) => name === 'workers')?.state, 'skipped');
@@ -228,4 +232,30 @@ test('the command prints a table, or JSON alone, and exits with 1 where there is
   const report = JSON.parse(json.stdout) as { isHealthy: boolean; findings: Finding[] };
   assert.equal(report.isHealthy, false);
   assert.equal(report.findings.find(({ name }) => name === 'workers')?.state, 'problem');
+});
+
+test('on request every channel is told a test message for real, and what refuses it is named', async () => {
+  const receiver = await openReceiver();
+  try {
+    const settings = {
+      ...healthy,
+      NOTIFY_WEBHOOK_URL: receiver.url,
+      NOTIFY_WEBHOOK_SECRETS: receiver.secret,
+    };
+    const testOf = (findings: readonly Finding[]): Finding | undefined =>
+      findings.find(({ name }) => name === 'test by http');
+    assert.equal(testOf(await examine(settings)), undefined);
+    assert.equal(receiver.messages.length, 0);
+    assert.equal(testOf(await examine(settings, { sendsTest: true }))?.state, 'ok');
+    assert.deepEqual(
+      receiver.messages.map(({ type }) => type),
+      ['countersign.test'],
+    );
+    receiver.answers.push(410);
+    const refused = testOf(await examine(settings, { sendsTest: true }));
+    assert.equal(refused?.state, 'problem');
+    assert.match(refused.found, /410/);
+  } finally {
+    await receiver.close();
+  }
 });

@@ -76,7 +76,8 @@ export function createWorkerParts(
   };
 }
 
-function createChannels(
+/** The log, and what the settings name. */
+export function createChannels(
   { webhook, email, slack }: AnnouncementSettings,
   logger: Logger,
 ): Channel[] {

@@ -353,6 +353,8 @@ export const OPERATIONS_EVENTS = [
   'reconciliation.overdue',
   /** A callback that should be registered at the provider was not, and is again. */
   'subscription.healed',
+  /** Somebody tries the channels out: `countersign doctor --send-test`. */
+  'countersign.test',
 ] as const;
 export type OperationsEvent = (typeof OPERATIONS_EVENTS)[number];
 

@@ -38,6 +38,7 @@ const HEADLINES: Readonly<Record<AnnouncedEvent, string>> = {
   'reconciliation.failed': 'Reconciliation left something out',
   'reconciliation.overdue': 'No reconciliation has happened',
   'subscription.healed': 'Callbacks registered again',
+  'countersign.test': 'A test message',
 };
 
 const EXPLANATIONS: Readonly<Record<AnnouncedEvent, string>> = {
@@ -75,6 +76,8 @@ const EXPLANATIONS: Readonly<Record<AnnouncedEvent, string>> = {
   'subscription.healed':
     'A callback that should be registered at the provider was missing or inactive. It is registered ' +
     'again; what it did not tell meanwhile, the reconciliation finds.',
+  'countersign.test':
+    'Somebody tried out whether announcements arrive here. Nothing else happened.',
 };
 
 /** An event in words. */

@@ -13,6 +13,7 @@ export const doctor: Action = {
     'finds a problem; a warning keeps nothing from working.',
   usage: '',
   options: {
+    'send-test': { type: 'boolean', help: 'tells every channel a test message for real' },
     timeout: {
       type: 'string',
       value: '<duration>',
@@ -23,7 +24,10 @@ export const doctor: Action = {
   example: 'countersign doctor',
   run: async (call) => {
     const { examine } = await import('../doctor/doctor.js');
-    const findings = await examine(call.environment, call.values.durationMs('timeout'));
+    const findings = await examine(call.environment, {
+      limitMs: call.values.durationMs('timeout'),
+      sendsTest: call.values.flag('send-test'),
+    });
     const isHealthy = findings.every(({ state }) => state !== 'problem');
     if (call.json) call.terminal.print(JSON.stringify({ isHealthy, findings }, null, 2));
     else

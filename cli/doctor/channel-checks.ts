@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createTransport } from 'nodemailer';
+import type { Channel } from '../../activities/index.js';
+import type { OperationsAnnouncement } from '../../workflows/contract.js';
 import { oneLine, ok, problem, skipped, type Check } from './check.js';
 
 /** A URL that announcements go to. */
@@ -59,6 +61,25 @@ export function receiverCheck(name: string, { variable, url }: ChannelTarget): C
         );
       } finally {
         socket.destroy();
+      }
+    },
+  };
+}
+
+/** Tells a channel for real, with a message that says that it is a test. */
+export function testMessageCheck(channel: Channel, announcement: OperationsAnnouncement): Check {
+  const { name } = channel;
+  return {
+    name: `test by ${name}`,
+    run: async (signal) => {
+      try {
+        await channel.announce(announcement, { signal });
+        return ok(`${announcement.event} was taken, key ${announcement.subject}`);
+      } catch (error) {
+        return problem(
+          `the test message was not taken: ${oneLine(error)}`,
+          'Check the NOTIFY_… settings of this channel, and what its receiver says.',
+        );
       }
     },
   };

@@ -1,15 +1,19 @@
 /** A set-up looked over: every check there is, put together from an environment. */
+import { pino } from 'pino';
+import type { Channel } from '../../activities/index.js';
 import { Settings, type Environment } from '../../configuration/settings.js';
 import { createProviderClient } from '../../provider/provider-client.js';
 import { DEFAULT_TASK_QUEUE } from '../../workflows/contract.js';
+import type { OperationsAnnouncement } from '../../workflows/contract.js';
 import { readConfiguration as readWebhookConfiguration } from '../../webhook/configuration.js';
 import type { WebhookConfiguration } from '../../webhook/configuration.js';
 import { readConfiguration as readWorkerConfiguration } from '../../worker/configuration.js';
 import type { WorkerConfiguration } from '../../worker/configuration.js';
+import { createChannels } from '../../worker/worker-parts.js';
 import { openTemporal } from '../temporal-connection.js';
 import { archiveCheck } from './archive-check.js';
 import { certificatesCheck, sha1Check } from './certificate-checks.js';
-import { emailCheck, receiverCheck } from './channel-checks.js';
+import { emailCheck, receiverCheck, testMessageCheck } from './channel-checks.js';
 import { runChecks, type Check, type Finding } from './check.js';
 import { configured, settingsCheck, tryRead, type Read } from './configuration-checks.js';
 import { clockCheck, providerCheck, subscriptionsCheck } from './provider-checks.js';
@@ -30,16 +34,25 @@ export const DEFAULT_LIMIT_MS = 10_000;
 /** A call must have failed before its check is out of time, so that its own reason is told. */
 const CALL_SHARE = 0.8;
 
-/** Looks over a set-up; changes nothing. @param limitMs of one check, in ms */
+/** What is asked of the doctor. */
+export interface ExaminationOptions {
+  /** Of one check, in ms. */
+  readonly limitMs?: number | undefined;
+  /** Every channel is told a test message for real. */
+  readonly sendsTest?: boolean;
+}
+
+/** Looks over a set-up; changes nothing, and sends nothing unless told to. */
 export async function examine(
   environment: Environment,
-  limitMs = DEFAULT_LIMIT_MS,
+  { limitMs = DEFAULT_LIMIT_MS, sendsTest = false }: ExaminationOptions = {},
 ): Promise<readonly Finding[]> {
   const worker = tryRead(() => readWorkerConfiguration(environment));
   const webhook = tryRead(() => readWebhookConfiguration(environment));
   const callMs = Math.floor(limitMs * CALL_SHARE);
   const temporal = tryRead(() => ({ ...openTemporal(environment, callMs), limitMs: callMs }));
   const provider = makeProvider(worker, callMs);
+  const channels = sendsTest ? openChannels(worker) : [];
   try {
     return await runChecks(
       [
@@ -51,12 +64,14 @@ export async function examine(
         ...webhookChecks(environment, webhook, worker),
         configured('archive', worker, archiveCheck),
         ...channelChecks(environment),
+        ...(sendsTest ? testMessages(channels) : []),
       ],
       limitMs,
     );
   } finally {
     if (temporal.kind === 'read') await temporal.configuration.connection.close();
     if (provider.kind === 'read') provider.configuration.close();
+    for (const channel of channels) channel.close?.();
   }
 }
 
@@ -127,6 +142,25 @@ function webhookChecks(
       spoolCheck(configuration, configuration.spool?.folder),
     ),
   ];
+}
+
+/** As a worker has them, the log apart: that one is always there. */
+function openChannels(worker: Read<WorkerConfiguration>): readonly Channel[] {
+  if (worker.kind === 'wrong') return [];
+  const logger = pino({ level: 'silent' });
+  const channels = createChannels(worker.configuration.announcements, logger);
+  return channels.filter(({ name }) => name !== 'log');
+}
+
+function testMessages(channels: readonly Channel[]): readonly Check[] {
+  const occurredAt = new Date().toISOString();
+  const announcement: OperationsAnnouncement = {
+    event: 'countersign.test',
+    subject: `doctor/${occurredAt}`,
+    occurredAt,
+    reason: 'sent by countersign doctor --send-test',
+  };
+  return channels.map((channel) => testMessageCheck(channel, announcement));
 }
 
 function channelChecks(environment: Environment): readonly Check[] {

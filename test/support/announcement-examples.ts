@@ -189,4 +189,10 @@ export const ANNOUNCEMENT_EXAMPLES: readonly Announcement[] = [
     occurredAt: '2026-03-02T02:04:10.000Z',
     reason: 'registered again: signed',
   },
+  {
+    event: 'countersign.test',
+    subject: 'doctor/2026-03-02T09:15:04.120Z',
+    occurredAt: '2026-03-02T09:15:04.120Z',
+    reason: 'sent by countersign doctor --send-test',
+  },
 ];
