@@ -1,3 +1,4 @@
+import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { readFile } from 'node:fs/promises';
 import type { DocumentRequest, TrackingTerms } from '../../client/index.js';
 import { EXIT_CODES } from '../command.js';
@@ -29,19 +30,14 @@ export const create: Action = {
       multiple: true,
       help: 'who signs, in this order',
     },
-    deadline: {
-      type: 'string',
-      value: '<time>',
-      help: 'announced as expired when still open then, e.g. 2030-01-31T12:00:00Z',
-    },
+    ...CHASING_OPTIONS,
   },
   json: '{"documentId", "workflowUrl"?}',
   example:
     "countersign create --name Lease --group sales --template 6f1f5a2e-3a52-4c3e-9f0d-2f6a1f0c9b11 --signer 'Ada Tenant <ada@example.com>'",
   run: async (call) => {
     const request = documentRequest(await fileBody(call), call.values);
-    const deadline = call.values.text('deadline');
-    return send(call, request, deadline === undefined ? {} : { deadline });
+    return send(call, request, chasingTermsOf(call.values));
   },
 };
 

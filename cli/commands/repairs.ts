@@ -1,5 +1,5 @@
 /** What operations tell an open document. */
-import type { ChasingTerms } from '../../client/index.js';
+import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
@@ -55,21 +55,13 @@ export const chase: Action = {
   name: 'chase',
   summary: 'changes deadline, reminders or the word that nothing moves, of a running document',
   usage: '<document>',
-  options: {
-    deadline: { type: 'string', value: '<time|none>', help: 'ISO 8601 with a zone; none: no end' },
-    reminders: {
-      type: 'string',
-      value: '<durations|none>',
-      help: 'after a turn began, e.g. 3d,7d',
-    },
-    stalled: { type: 'string', value: '<duration|none>', help: 'so long without movement is told' },
-  },
+  options: CHASING_OPTIONS,
   json: "the document's progress, as countersign show has it",
   example: `countersign chase ${EXAMPLE_ID} --reminders 3d,7d --stalled 14d`,
   run: (call) =>
     withCountersign(call, async (countersign) => {
       const [documentId = ''] = call.positionals;
-      const terms = termsOf(call);
+      const terms = chasingTermsOf(call.values);
       if (Object.keys(terms).length === 0) {
         throw new UsageError('say what is to change: --deadline, --reminders or --stalled');
       }
@@ -81,21 +73,6 @@ export const chase: Action = {
       return EXIT_CODES.ok;
     }),
 };
-
-/** `none` takes away what was set, also by configuration. */
-function termsOf({ values }: CommandCall): ChasingTerms {
-  const [deadline, reminders, stalled] = ['deadline', 'reminders', 'stalled'].map((name) =>
-    values.text(name),
-  );
-  const orNone = (text: string): string | null => (text === 'none' ? null : text);
-  return {
-    ...(deadline === undefined ? {} : { deadline: orNone(deadline) }),
-    ...(reminders === undefined
-      ? {}
-      : { reminders: reminders === 'none' ? [] : reminders.split(',') }),
-    ...(stalled === undefined ? {} : { stalledAfter: orNone(stalled) }),
-  };
-}
 
 function inWords(value: string | readonly string[] | null): string {
   return value === null || value.length === 0 ? 'none' : value.toString();

@@ -1,3 +1,4 @@
+import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
@@ -11,7 +12,7 @@ export const track: Action = {
   options: {
     group: { type: 'string', value: '<slug>', help: 'the group that it belongs to' },
     tag: { type: 'string', value: '<tag>', help: 'its tag' },
-    deadline: { type: 'string', value: '<time>', help: 'when it expires, 2030-01-31T12:00:00Z' },
+    ...CHASING_OPTIONS,
   },
   json: '{"documentId"}',
   example: 'countersign track 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10 --tag lease-12',
@@ -19,12 +20,12 @@ export const track: Action = {
     withCountersign(call, async (countersign) => {
       const { values, positionals, terminal, json } = call;
       const [documentId = ''] = positionals;
-      const names = ['group', 'tag', 'deadline'];
+      const names = ['group', 'tag'];
       const given = names.map((name) => [name, values.text(name)] as const);
-      await countersign.trackDocument(
-        documentId,
-        Object.fromEntries(given.filter(([, text]) => text !== undefined)),
-      );
+      await countersign.trackDocument(documentId, {
+        ...Object.fromEntries(given.filter(([, text]) => text !== undefined)),
+        ...chasingTermsOf(values),
+      });
       terminal.print(json ? JSON.stringify({ documentId }) : `document ${documentId} is tracked`);
       return EXIT_CODES.ok;
     }),
