@@ -69,6 +69,9 @@ const RECEIVER_FAIL_SHARE = 0.1;
 /** Sockets to Temporal, provider and receivers come and go; a leak grows with the documents. */
 const HANDLES_ALLOWED = 32;
 
+/** Connections that idle are let go within a minute; what stays beyond is a leak. */
+const HANDLES_REST_MS = 90_000;
+
 const RECOVERY_LIMIT_MS = 10 * 60_000;
 const RECOVERY_POLL_MS = 2_000;
 
@@ -225,7 +228,7 @@ async function conclude(
   const { found, recoveryMs } = await untilAgreed(stage, endedMs, around);
   const second = await countersign.reconcile();
   const parts = [...webhooks, ...workers];
-  const grown = await Promise.all(parts.map((part) => part.handlesGrown()));
+  const leakedHandles = await handlesLeaked(parts, around.signal);
   const callbacks = sandbox.callbackCounters();
   const { documents, missedChanges, counts } = first.report;
   const { lost, wrong, doubled } = found;
@@ -237,7 +240,7 @@ async function conclude(
     documents: sandbox.documents().length,
     ...{ lost: lost.length, wrong: wrong.length, doubled: doubled.length },
     forgedAccepted: callbacks.forgedAccepted,
-    leakedHandles: grown.reduce((sum, count) => sum + Math.max(count - HANDLES_ALLOWED, 0), 0),
+    leakedHandles,
     unexpectedFailures: day.unexpected.length,
     recoveryMs,
     repairedBySecondRun: second.report.counts.repairedDocuments,
@@ -249,6 +252,19 @@ async function conclude(
     refusedByReceivers: { http: http.refused, mail: mail.refused },
     notTried: disk.problem === undefined ? [] : [disk.problem],
   };
+}
+
+async function handlesLeaked(
+  parts: readonly { handlesGrown(): Promise<number> }[],
+  signal: AbortSignal,
+): Promise<number> {
+  const deadlineMs = performance.now() + HANDLES_REST_MS;
+  for (;;) {
+    const grown = await Promise.all(parts.map((part) => part.handlesGrown()));
+    const leaked = grown.reduce((sum, count) => sum + Math.max(count - HANDLES_ALLOWED, 0), 0);
+    if (leaked === 0 || performance.now() > deadlineMs) return leaked;
+    await delay(RECOVERY_POLL_MS, undefined, { signal });
+  }
 }
 
 function answersOf(collector: CallbackCollector): Record<string, number> {
