@@ -24,6 +24,7 @@ import type { AnnouncementReceiver } from './announcement-receiver.js';
 import type { BareActivities } from './bare-workflow.js';
 import type { Surroundings } from './benchmark.js';
 import { readConfiguration } from './configuration.js';
+import { openedWith } from './taken-down.js';
 
 /** Everything, running. */
 export interface BenchStage {
@@ -66,20 +67,11 @@ const SILENT: SdkLogger = {
 let hasRuntime = false;
 
 /** Starts all parts; on failure none is left running. */
-export async function openBenchStage(
+export function openBenchStage(
   options: BenchStageOptions,
   around: Surroundings,
 ): Promise<BenchStage> {
-  const closers: (() => unknown)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    return { ...(await openParts(options, around, closers)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return openedWith((closers) => openParts(options, around, closers));
 }
 
 async function openParts(

@@ -20,6 +20,7 @@ import { openServer } from './bench-stage.js';
 import type { Surroundings } from './benchmark.js';
 import { spawnMeasured } from './measured-process.js';
 import type { MeasuredProcess } from './measured-process.js';
+import { openedWith } from './taken-down.js';
 
 /** Everything, running, but no worker yet. */
 export interface ReconcileStage {
@@ -46,20 +47,11 @@ export interface ReconcileStageOptions {
 }
 
 /** Starts all parts; on failure none is left running. */
-export async function openReconcileStage(
+export function openReconcileStage(
   options: ReconcileStageOptions,
   around: Surroundings,
 ): Promise<ReconcileStage> {
-  const closers: (() => unknown)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    return { ...(await openParts(options, around, closers)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return openedWith((closers) => openParts(options, around, closers));
 }
 
 async function openParts(

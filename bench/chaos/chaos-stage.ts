@@ -22,6 +22,7 @@ import {
 } from './receivers.js';
 import { openRoundRobin } from '../round-robin.js';
 import { openSmallDisk, type SmallDisk } from './small-disk.js';
+import { openedWith } from '../taken-down.js';
 
 /** Everything, running. */
 export interface ChaosStage {
@@ -56,20 +57,11 @@ const MEGABYTES_SPARE = 64;
 const CLOCK_SKEW_MAX_MS = 120_000;
 
 /** Starts everything; on failure nothing is left running. */
-export async function openChaosStage(
+export function openChaosStage(
   options: ChaosStageOptions,
   around: Surroundings,
 ): Promise<ChaosStage> {
-  const closers: (() => unknown)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    return { ...(await openParts(options, around, closers)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return openedWith((closers) => openParts(options, around, closers));
 }
 
 async function openParts(
