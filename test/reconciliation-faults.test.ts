@@ -4,22 +4,25 @@ import { ensureSchedule } from '../worker/schedule.js';
 import { RECONCILIATION_SCHEDULE_ID } from '../workflows/contract.js';
 import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
 
-const SMALL_PAGES = { RECONCILE_PAGE_SIZE: '20', RECONCILE_PATIENCE: '5s' };
+const SMALL_PAGES = { RECONCILE_PAGE_SIZE: '20' };
 
 test('a page that fails for ever is left out and told of; the rest goes on', async () => {
-  await withSilentStage({ environment: SMALL_PAGES }, async (stage) => {
-    stage.sandbox.createDocuments(70, { signers: 1 });
-    stage.sandbox.changeFaults({ failPages: [16] });
-    const report = await reconcile(stage);
-    assert.equal(report.isComplete, false);
-    assert.equal(report.failedParts.length, 1);
-    assert.match(report.failedParts[0]?.what ?? '', /rows from 16/);
-    assert.ok(report.counts.adopted >= 50, String(report.counts.adopted));
-    stage.sandbox.replaceFaults();
-    const next = await reconcile(stage);
-    assert.equal(next.isComplete, true);
-    assert.equal(report.counts.adopted + next.counts.adopted, 70);
-  });
+  await withSilentStage(
+    { environment: { ...SMALL_PAGES, RECONCILE_PATIENCE: '10s' } },
+    async (stage) => {
+      stage.sandbox.createDocuments(70, { signers: 1 });
+      stage.sandbox.changeFaults({ failPages: [16] });
+      const report = await reconcile(stage);
+      assert.equal(report.isComplete, false);
+      assert.equal(report.failedParts.length, 1);
+      assert.match(report.failedParts[0]?.what ?? '', /rows from 16/);
+      assert.ok(report.counts.adopted >= 50, String(report.counts.adopted));
+      stage.sandbox.replaceFaults();
+      const next = await reconcile(stage);
+      assert.equal(next.isComplete, true);
+      assert.equal(report.counts.adopted + next.counts.adopted, 70);
+    },
+  );
 });
 
 test('a listing that changes while it is read loses no document', async () => {
@@ -36,7 +39,7 @@ test('a listing that changes while it is read loses no document', async () => {
 });
 
 test('429 and 500 in the middle of a listing only cost time', async () => {
-  await withSilentStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+  await withSilentStage({ environment: SMALL_PAGES }, async (stage) => {
     stage.sandbox.createDocuments(60, { signers: 1 });
     stage.sandbox.changeFaults({ failApi: 0.3 });
     const report = await reconcile(stage);
@@ -69,7 +72,7 @@ test('documents without a workflow are ignored or reported, as it is set', async
 });
 
 test('a worker stopped in the middle: another one goes on, and the figures are the same', async () => {
-  await withSilentStage({ environment: { RECONCILE_PAGE_SIZE: '20' } }, async (stage) => {
+  await withSilentStage({ environment: SMALL_PAGES }, async (stage) => {
     stage.sandbox.createDocuments(200, { signers: 1 });
     const losses = stage.sandbox.losses({ limit: 0 });
     const running = reconcile(stage);

@@ -113,7 +113,7 @@ test('too much missed is an alarm, with figures and examples; a run that failed 
   const environment = announcing({
     RECONCILE_ALARM_CHANGES: '2',
     RECONCILE_ALARM_SHARE: '100%',
-    RECONCILE_PATIENCE: '3s',
+    RECONCILE_PATIENCE: '10s',
   });
   await withSilentStage({ environment }, async (stage) => {
     const [created] = stage.sandbox.createDocuments(1, { signers: 1 });
