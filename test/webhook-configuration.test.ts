@@ -107,7 +107,7 @@ test('keys come from several files, of certificates and of bare keys, in one fil
   assert.equal(trust.publicKeys.length, 3);
   const data = Buffer.from('data');
   for (const { privateKey } of [first, second, rsa]) {
-    assert.ok(verifyRsa('sha1', data, sign('sha1', data, privateKey), trust.publicKeys));
+    assert.ok(await verifyRsa('sha1', data, sign('sha1', data, privateKey), trust.publicKeys));
   }
 });
 

@@ -85,7 +85,7 @@ async function takeCallback(
   try {
     const request = await readRequest(context, trust, bodyLimitBytes, share);
     await metrics.timed(async () => {
-      const callback = verifyCallback(request, trust);
+      const callback = await verifyCallback(request, trust);
       const acknowledgement = await intake(callback);
       metrics.acknowledged(callback.format, acknowledgement);
       record(logger, callback.format, acknowledgement);

@@ -25,13 +25,22 @@ import { fitReport, splitDelivery } from './payload-size.js';
 /** One durable write. Plain data, so that it can also wait in a file or in company. */
 export type InboxMessage =
   /** Changes of any number of documents, or of signers whose document is not named. */
-  | { readonly kind: 'delivery'; readonly digest: string; readonly input: CallbackDeliveryInput }
+  | {
+      readonly kind: 'delivery';
+      readonly digest: string;
+      readonly input: CallbackDeliveryInput;
+      /** In ms: it is durable at once, and delivered no sooner than that. */
+      readonly startDelayMs?: number;
+    }
   /** Verified news of one document. */
   | { readonly kind: 'report'; readonly document: NamedDocument; readonly report: StatusReport }
   /** Verified: something happened to the document. */
   | { readonly kind: 'notice'; readonly document: NamedDocument }
   /** Unverified: something may have happened to the document. */
   | { readonly kind: 'hint'; readonly documentId: string; readonly receivedAt: string };
+
+/** Of any number of callbacks. */
+export type DeliveryMessage = Extract<InboxMessage, { kind: 'delivery' }>;
 
 /**
  * `duplicate`: the delivery exists already. `closed`: the document has its outcome. `spooled`: it
@@ -92,7 +101,7 @@ class TemporalWriter {
   write(message: InboxMessage): Promise<StoreResult> {
     switch (message.kind) {
       case 'delivery':
-        return this.#startDeliveries(message.digest, message.input);
+        return this.#startDeliveries(message);
       case 'report':
         return this.#report(message.document, fitReport(message.report));
       case 'notice':
@@ -103,18 +112,23 @@ class TemporalWriter {
   }
 
   /** Part after part. A redelivery finds those that exist. */
-  #startDeliveries(digest: string, input: CallbackDeliveryInput): Promise<StoreResult> {
+  #startDeliveries({ digest, input, startDelayMs }: DeliveryMessage): Promise<StoreResult> {
     const parts = splitDelivery(input);
     return this.#calls.within(parts.length * this.#deadlineMs, async () => {
       const results: StoreResult[] = [];
       for (const [index, part] of parts.entries()) {
-        results.push(await this.#startDelivery(callbackWorkflowId(digest, index + 1), part));
+        const workflowId = callbackWorkflowId(digest, index + 1);
+        results.push(await this.#startDelivery(workflowId, part, startDelayMs));
       }
       return results.every((result) => result === 'duplicate') ? 'duplicate' : 'stored';
     });
   }
 
-  #startDelivery(workflowId: string, input: CallbackDeliveryInput): Promise<StoreResult> {
+  #startDelivery(
+    workflowId: string,
+    input: CallbackDeliveryInput,
+    startDelay: number | undefined,
+  ): Promise<StoreResult> {
     return orExisting('duplicate', () =>
       this.#client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
         workflowId,
@@ -123,6 +137,7 @@ class TemporalWriter {
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
         staticSummary: summaryOf(input),
+        ...(startDelay !== undefined && { startDelay }),
       }),
     );
   }

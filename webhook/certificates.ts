@@ -1,6 +1,5 @@
-import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { verifyRsa } from './signatures.js';
 
 /** Below this, RSA is within reach of an attacker with means. The provider's key has 4096. */
 const MIN_MODULUS_BITS = 2048;
@@ -51,12 +50,9 @@ function checkStrength(path: string, key: KeyObject): void {
  * What is wrong with this system's SHA-1, if anything. Some crypto policies switch it off for
  * signatures: then the question itself throws, whatever the signature.
  */
-export function sha1Problem(
-  key: KeyObject,
-  verify: typeof verifyRsa = verifyRsa,
-): string | undefined {
+export function sha1Problem(key: KeyObject, ask: typeof verify = verify): string | undefined {
   try {
-    verify('sha1', Buffer.from('question'), Buffer.alloc(512), [key]);
+    ask('sha1', Buffer.from('question'), key, Buffer.alloc(512));
     return undefined;
   } catch {
     return (

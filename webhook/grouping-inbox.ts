@@ -16,7 +16,12 @@ import {
   groupedDelivery,
   type GroupMember,
 } from './callback-group.js';
-import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
+import type {
+  CallbackInbox,
+  DeliveryMessage,
+  InboxMessage,
+  StoreResult,
+} from './callback-inbox.js';
 import { BusyError } from './errors.js';
 import { isOutage } from './temporal-outage.js';
 
@@ -25,6 +30,13 @@ const WRITES_MAX = 4;
 
 /** As many connections as the server takes at most: more never wait. */
 const GROUP_MAX_MEMBERS = 1000;
+
+/**
+ * So many at once are a burst: their documents hear of it some seconds later, so that it is
+ * acknowledged before Temporal is busy with what it brought.
+ */
+const BURST_MEMBERS = 10;
+const BURST_REST_MS = 5_000;
 
 interface GroupingInboxOptions {
   /** Temporal's. */
@@ -118,7 +130,8 @@ export class GroupingInbox implements CallbackInbox {
     const [first] = members;
     if (first !== undefined && members.length === 1) return first.message;
     const messages = members.map(({ message }) => message);
-    return groupMessage(messages, this.#now());
+    const message = groupMessage(messages, this.#now());
+    return members.length < BURST_MEMBERS ? message : { ...message, startDelayMs: BURST_REST_MS };
   }
 
   /** Of a group that is refused, one may be to blame: each goes alone. */
@@ -135,7 +148,7 @@ export class GroupingInbox implements CallbackInbox {
 }
 
 /** All members as one write, under an ID that no other write ever has. */
-export function groupMessage(members: readonly GroupMember[], nowMs: number): InboxMessage {
+export function groupMessage(members: readonly GroupMember[], nowMs: number): DeliveryMessage {
   const input = groupedDelivery(members, new Date(nowMs).toISOString());
   return { kind: 'delivery', digest: `group-${randomUUID()}`, input };
 }

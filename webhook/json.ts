@@ -1,5 +1,7 @@
 import { MalformedError } from './errors.js';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Verified bytes as JSON. MalformedError where they are not UTF-8 or not JSON. */
 export function parseJson(bytes: Buffer): unknown {
   try {
@@ -13,7 +15,7 @@ export function parseJson(bytes: Buffer): unknown {
 /** Bytes as text. MalformedError where they are not UTF-8. */
 export function decodeUtf8(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new MalformedError('fieldMalformed', 'the content is not UTF-8');
   }

@@ -57,7 +57,7 @@ const Data = z.object({
   group: text,
   groupResourceUri: text,
   tag: text,
-  recipients: z.array(Recipient.catch({})).catch([]),
+  recipients: z.array(Recipient.catch({})).default([]).catch([]),
 });
 type Data = z.infer<typeof Data>;
 const Envelope = z.object({

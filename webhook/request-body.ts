@@ -1,42 +1,61 @@
 import type { IncomingMessage } from 'node:http';
 import type { BodyShare } from './body-budget.js';
-import { BusyError, MalformedError, Refusal, TooLargeError } from './errors.js';
+import { BusyError, MalformedError, TooLargeError, type Refusal } from './errors.js';
 
 /**
- * The exact bytes of a request, counted in its share as they arrive.
+ * The exact bytes of a request, counted in its share as they arrive. Where it is refused in the
+ * middle the request stays open: its connection has still to carry the answer.
  * @throws TooLargeError, BusyError, or MalformedError where it broke off
  */
-export async function readBody(
+export function readBody(
   request: IncomingMessage,
   limitBytes: number,
   share: BodyShare,
 ): Promise<Buffer> {
-  // Said before a byte is read, where the length is.
-  checkLength(Number(request.headers['content-length'] ?? 0), limitBytes);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    // Kept open where it is refused in the middle: the connection has still to carry the answer.
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      const part = chunk as Buffer;
-      bytes += part.length;
-      checkLength(bytes, limitBytes);
-      if (!share.take(part.length)) throw new BusyError();
-      chunks.push(part);
-    }
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new MalformedError('truncated', 'the body broke off before its end');
-  }
-  return Buffer.concat(chunks, bytes);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const settle = (conclude: () => void): void => {
+      request.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff);
+      conclude();
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      const refusal = lengthRefusal(bytes, limitBytes) ?? roomRefusal(share, chunk.length);
+      if (refusal === undefined) chunks.push(chunk);
+      else refuse(refusal);
+    };
+    const refuse = (refusal: Refusal): void => {
+      settle(() => {
+        request.pause();
+        reject(refusal);
+      });
+    };
+    const finish = (): void => {
+      settle(() => {
+        const [only] = chunks;
+        resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
+      });
+    };
+    const breakOff = (): void => {
+      refuse(new MalformedError('truncated', 'the body broke off before its end'));
+    };
+    // Said before a byte is read, where the length is.
+    const refusal = lengthRefusal(Number(request.headers['content-length'] ?? 0), limitBytes);
+    if (refusal !== undefined) reject(refusal);
+    else if (request.destroyed) breakOff();
+    else request.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff);
+  });
 }
 
-function checkLength(bytes: number, limitBytes: number): void {
-  if (bytes <= limitBytes) return;
-  throw new TooLargeError(
-    'tooLarge',
-    `the body is longer than ${limitBytes} bytes: see WEBHOOK_BODY_LIMIT`,
-  );
+function roomRefusal(share: BodyShare, bytes: number): Refusal | undefined {
+  return share.take(bytes) ? undefined : new BusyError();
+}
+
+function lengthRefusal(bytes: number, limitBytes: number): Refusal | undefined {
+  if (bytes <= limitBytes) return undefined;
+  const message = `the body is longer than ${limitBytes} bytes: see WEBHOOK_BODY_LIMIT`;
+  return new TooLargeError('tooLarge', message);
 }
 
 /** Enough for a client that sends several times the limit to read its answer, and no more. */

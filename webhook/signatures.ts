@@ -7,16 +7,23 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
+import { promisify } from 'node:util';
+
+/** On a thread of the pool: meanwhile the event loop reads other callbacks. */
+const verifyAside = promisify(verify);
 
 /** Whether any of the RSA keys made this PKCS#1 v1.5 signature over exactly these bytes. */
-export function verifyRsa(
+export async function verifyRsa(
   digest: 'sha1' | 'sha256',
   bytes: Buffer,
   signature: Buffer,
   publicKeys: readonly KeyObject[],
-): boolean {
+): Promise<boolean> {
   const padding = constants.RSA_PKCS1_PADDING;
-  return publicKeys.some((key) => verify(digest, bytes, { key, padding }, signature));
+  for (const key of publicKeys) {
+    if (await verifyAside(digest, bytes, { key, padding }, signature)) return true;
+  }
+  return false;
 }
 
 /** Whether any of the secrets made this HMAC-SHA256 over exactly these bytes. */

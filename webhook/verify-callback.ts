@@ -71,8 +71,11 @@ export function checkToken(token: string | undefined, tokens: readonly string[])
 }
 
 /** Applies the rules. Throws SignatureError or MalformedError. */
-export function verifyCallback(request: CallbackRequest, trust: Trust): VerifiedCallback {
-  const checked = checkBodySignatures(request, trust);
+export async function verifyCallback(
+  request: CallbackRequest,
+  trust: Trust,
+): Promise<VerifiedCallback> {
+  const checked = await checkBodySignatures(request, trust);
   if (request.kind === 'form') return verifyForm(request, trust);
   if (checked > 0) return { format: 'realtime', bytes: request.body };
   throw new SignatureError(
@@ -82,7 +85,7 @@ export function verifyCallback(request: CallbackRequest, trust: Trust): Verified
   );
 }
 
-function verifyForm(request: CallbackRequest, trust: Trust): VerifiedCallback {
+async function verifyForm(request: CallbackRequest, trust: Trust): Promise<VerifiedCallback> {
   const fields = parseForm(request.body, ['data', 'signed', 'json_signed', 'resource_uri']);
   const [data, signed] = [fields.get('data'), fields.get('signed')];
   const [json, uri] = [fields.get('json_signed'), fields.get('resource_uri')];
@@ -99,29 +102,29 @@ function verifyForm(request: CallbackRequest, trust: Trust): VerifiedCallback {
   throw new MalformedError('unknownFormat', 'none of the fields of a known callback');
 }
 
-function verifyBatch(
+async function verifyBatch(
   data: FormField | undefined,
   signed: FormField | undefined,
   trust: Trust,
-): VerifiedCallback {
+): Promise<VerifiedCallback> {
   if (data === undefined) throw new MalformedError('fieldMissing', '`signed` without `data`');
   if (signed === undefined) {
     throw new SignatureError('signatureMissing', '`data` without `signed`');
   }
   const signature = signed.value.toString('latin1');
-  return { format: 'batch', bytes: genuineBytes('data', data, signature, trust) };
+  return { format: 'batch', bytes: await genuineBytes('data', data, signature, trust) };
 }
 
-function verifyNotice(
+async function verifyNotice(
   json: FormField,
   signature: string | undefined,
   request: CallbackRequest,
   trust: Trust,
-): VerifiedCallback {
+): Promise<VerifiedCallback> {
   if (signature === undefined || trust.publicKeys.length === 0) {
     return takeHint({ bytes: json.value, encoding: 'json' }, request);
   }
-  return { format: 'notice', bytes: genuineBytes('json_signed', json, signature, trust) };
+  return { format: 'notice', bytes: await genuineBytes('json_signed', json, signature, trust) };
 }
 
 function takeHint(
@@ -136,7 +139,12 @@ function takeHint(
 }
 
 /** The field's bytes as they were signed: by the standard decoding, or with `+` never escaped. */
-function genuineBytes(name: string, field: FormField, signatureText: string, trust: Trust): Buffer {
+async function genuineBytes(
+  name: string,
+  field: FormField,
+  signatureText: string,
+  trust: Trust,
+): Promise<Buffer> {
   if (trust.publicKeys.length === 0) {
     throw new SignatureError('noKey', 'no LEGALESIGN_CERTIFICATES to check the signature with');
   }
@@ -145,25 +153,30 @@ function genuineBytes(name: string, field: FormField, signatureText: string, tru
     throw new SignatureError('signatureMalformed', `the signature of \`${name}\` is not base64`);
   }
   for (const bytes of [field.value, field.withPlusKept]) {
-    if (bytes !== undefined && verifyRsa('sha1', bytes, signature, trust.publicKeys)) return bytes;
+    if (bytes === undefined) continue;
+    if (await verifyRsa('sha1', bytes, signature, trust.publicKeys)) return bytes;
   }
   throw wrongSignature(`\`${name}\``, 'LEGALESIGN_CERTIFICATES');
 }
 
 /** Checks what covers the raw body, whatever the format. How many signatures could be checked. */
-function checkBodySignatures({ headers, body }: CallbackRequest, trust: Trust): number {
+async function checkBodySignatures(
+  { headers, body }: CallbackRequest,
+  trust: Trust,
+): Promise<number> {
   const rsa = onlyValue(headers, 'x-signed-sha256');
   const hmac = onlyValue(headers, 'x-hmac-sha256');
   const checks = [
-    rsa !== undefined && trust.publicKeys.length > 0 && checkBodyRsa(rsa, body, trust),
+    rsa !== undefined && trust.publicKeys.length > 0 && (await checkBodyRsa(rsa, body, trust)),
     hmac !== undefined && trust.hmacSecrets.length > 0 && checkBodyHmac(hmac, body, trust),
   ];
   return checks.filter(Boolean).length;
 }
 
-function checkBodyRsa(text: string, body: Buffer, { publicKeys }: Trust): true {
-  const candidates = decodedHeader('X-Signed-Sha256', text);
-  if (candidates.some((bytes) => verifyRsa('sha256', body, bytes, publicKeys))) return true;
+async function checkBodyRsa(text: string, body: Buffer, { publicKeys }: Trust): Promise<true> {
+  for (const signature of decodedHeader('X-Signed-Sha256', text)) {
+    if (await verifyRsa('sha256', body, signature, publicKeys)) return true;
+  }
   throw wrongSignature('the body (X-Signed-Sha256)', 'LEGALESIGN_CERTIFICATES');
 }
 

@@ -88,7 +88,7 @@ export async function startWebhookProcess(
   const started = await startProcess({
     ...{ name, command: process.execPath, signal },
     logFile: join(folder, `webhook-${number}.log`),
-    args: [join(ROOT, 'build/webhook/main.js')],
+    args: ['--max-semi-space-size=64', join(ROOT, 'build/webhook/main.js')],
     environment: {
       ...process.env,
       ...environment,
