@@ -26,24 +26,29 @@ const VISIBILITY_DEADLINE_MS = 30_000;
 // A workflow that was terminated or failed may be begun anew: it counts as none.
 const ALIVE = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus IN ('Running','Completed')`;
 
+/** What the last look-up found: neighbours in a listing are often alike. */
+export interface LookUpMemory {
+  areMostUnknown: boolean;
+}
+
 /**
  * Looks documents up in Temporal's visibility, many at a time. Where all of a query's documents are
- * open and in step, one count of their digests says so; only otherwise are they listed.
+ * open and in step, one count of their digests says so; only otherwise are they listed. Where the
+ * last ones were mostly unknown the count would be a question too many.
  * @param repairsSinceMs when an earlier attempt may have begun to repair: what it may have told is
  *   in step by now, and is marked to be asked for that repair
  */
 export async function knownDocuments(
   client: Client,
   snapshots: readonly DocumentSnapshot[],
+  memory: LookUpMemory,
   repairsSinceMs?: number,
 ): Promise<ReadonlyMap<string, KnownDocument>> {
   const known = new Map<string, KnownDocument>();
-  const digests = new Map(snapshots.map((shown) => [shown.documentId, snapshotDigest(shown)]));
-  const all = [...digests];
-  for (let start = 0; start < all.length; start += DOCUMENTS_PER_QUERY) {
-    const part = all.slice(start, start + DOCUMENTS_PER_QUERY);
+  for (let start = 0; start < snapshots.length; start += DOCUMENTS_PER_QUERY) {
+    const part = snapshots.slice(start, start + DOCUMENTS_PER_QUERY);
     await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
-      look(client, part, { known, repairsSinceMs }),
+      look(client, part, { known, memory, repairsSinceMs }),
     );
   }
   return known;
@@ -51,28 +56,34 @@ export async function knownDocuments(
 
 interface Looking {
   readonly known: Map<string, KnownDocument>;
+  readonly memory: LookUpMemory;
   readonly repairsSinceMs: number | undefined;
 }
 
 async function look(
   client: Client,
-  digests: readonly (readonly [documentId: string, digest: string])[],
-  { known, repairsSinceMs }: Looking,
+  snapshots: readonly DocumentSnapshot[],
+  { known, memory, repairsSinceMs }: Looking,
 ): Promise<void> {
   const isFirst = repairsSinceMs === undefined;
-  if (isFirst && (await openInStep(client, digests)) === digests.length) {
-    for (const [id] of digests) known.set(id, { kind: 'open', isInStep: true });
+  if (isFirst && !memory.areMostUnknown && (await areInStep(client, snapshots))) {
+    for (const { documentId } of snapshots) {
+      known.set(documentId, { kind: 'open', isInStep: true });
+    }
     return;
   }
-  for (const [id] of digests) known.set(id, { kind: 'unknown' });
-  const wanted = new Map(digests.map(([id, digest]) => [documentWorkflowId(id), { id, digest }]));
+  const wanted = new Map(snapshots.map((shown) => [documentWorkflowId(shown.documentId), shown]));
   const query = `${ALIVE} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
+  let found = 0;
   for await (const execution of client.workflow.list({ query, pageSize: DOCUMENTS_PER_QUERY })) {
-    const document = wanted.get(execution.workflowId);
-    if (!document) continue;
+    const shown = wanted.get(execution.workflowId);
+    if (!shown) continue;
     const mayBeRepaired = !isFirst && mayHaveChanged(execution, repairsSinceMs);
-    known.set(document.id, { ...asKnown(execution, document.digest), mayBeRepaired });
+    const now = { ...asKnown(execution, snapshotDigest(shown)), mayBeRepaired };
+    known.set(shown.documentId, now);
+    found += 1;
   }
+  memory.areMostUnknown = found < wanted.size / 2;
 }
 
 /** Its first change takes the digest out of the search attributes. */
@@ -85,14 +96,12 @@ function mayHaveChanged(
 }
 
 /** A document has one run at the most that is running: what is counted here are documents. */
-async function openInStep(
-  client: Client,
-  digests: readonly (readonly [string, string])[],
-): Promise<number> {
+async function areInStep(client: Client, snapshots: readonly DocumentSnapshot[]): Promise<boolean> {
+  const digests = new Map(snapshots.map((shown) => [shown.documentId, snapshotDigest(shown)]));
   const { name } = SEARCH_ATTRIBUTES.documentDigest;
-  const values = quoted(digests.map(([, digest]) => digest));
+  const values = quoted([...digests.values()]);
   const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus = 'Running' AND ${name} IN (${values})`;
-  return (await client.workflow.count(query)).count;
+  return (await client.workflow.count(query)).count === digests.size;
 }
 
 function quoted(texts: readonly string[]): string {

@@ -20,7 +20,7 @@ import {
 } from './compare-document.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
-import { knownDocuments, type KnownDocument } from './known-documents.js';
+import { knownDocuments, type KnownDocument, type LookUpMemory } from './known-documents.js';
 import { findingOf, sumOfFindings } from './missed-figures.js';
 import { SIGNALS_AT_ONCE } from './signal-document.js';
 
@@ -44,15 +44,21 @@ export function createReconcilePage(
   dependencies: ReconcilePageDependencies,
 ): Activities['reconcilePage'] {
   const listings = new PQueue({ concurrency: LISTINGS_AT_ONCE });
+  const memory: LookUpMemory = { areMostUnknown: false };
   const read: ReadPage = (input) => listings.add(() => readPage(dependencies.provider, input));
-  return (input) =>
-    withFailures(() => withHeartbeat((note) => reconcile({ ...dependencies, read }, input, note)));
+  const more = { ...dependencies, read, memory };
+  return (input) => withFailures(() => withHeartbeat((note) => reconcile(more, input, note)));
 }
 
 type ReadPage = (input: ReconcilePageInput) => ReturnType<typeof readPage>;
 
+interface PageDependencies extends ReconcilePageDependencies {
+  readonly read: ReadPage;
+  readonly memory: LookUpMemory;
+}
+
 async function reconcile(
-  dependencies: ReconcilePageDependencies & { readonly read: ReadPage },
+  dependencies: PageDependencies,
   input: ReconcilePageInput,
   note: (details: unknown) => void,
 ): Promise<ReconcilePageResult> {
@@ -123,13 +129,14 @@ interface Comparing {
 
 /** In the documents' order. */
 async function compareAll(
-  dependencies: ReconcilePageDependencies,
+  dependencies: PageDependencies,
   documents: readonly DocumentSnapshot[],
   { terms, onProgress }: Comparing,
 ): Promise<Compared[]> {
   const { attempt, scheduledTimestampMs } = Context.current().info;
   const repairsSinceMs = attempt > 1 ? scheduledTimestampMs : undefined;
-  const known = await knownDocuments(dependencies.client, documents, repairsSinceMs);
+  const { client, memory } = dependencies;
+  const known = await knownDocuments(client, documents, memory, repairsSinceMs);
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   let count = 0;
   const compare = async (snapshot: DocumentSnapshot, now: KnownDocument): Promise<Compared> => {

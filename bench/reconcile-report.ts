@@ -21,6 +21,8 @@ export interface ReconcileSettings {
   readonly small: number;
   readonly page: number;
   readonly rounds: number;
+  /** What the provider takes for a page beside its bytes, in ms. */
+  readonly latency: number;
   readonly seed: number;
 }
 
@@ -91,7 +93,8 @@ const DEFINITION =
   'by the same client, two at a time as the run has them, in a process of its own; then one by ' +
   'one. Sandbox, Temporal server and worker are three processes. RSS: the most that was resident ' +
   'in the worker during any run, of a fresh worker each for the small list and the whole one. ' +
-  'Documents without a workflow are ignored by policy. Actions by the billing rules applied to the ' +
+  'Documents without a workflow are ignored by policy. The sandbox answers at once unless a ' +
+  'latency is set, which both sides then wait for. Actions by the billing rules applied to the ' +
   "run's histories.";
 
 /** Puts a result together. */

@@ -42,6 +42,7 @@ export const reconcile: Benchmark<keyof ReconcileSettings> = {
     small: { default: 1_000, min: 1, max: 500_000, help: 'documents of the run compared with' },
     page: { default: 500, min: 20, max: 1_000, help: 'documents asked for at a time' },
     rounds: { default: 3, min: 1, max: 100, help: 'runs, each followed by fetching alone' },
+    latency: { default: 0, min: 0, max: 60_000, help: 'before the sandbox gives a page, in ms' },
     seed: { default: 1, min: 0, max: 999_999_999, help: 'of the sandbox' },
   },
   async run(settings, around): Promise<BenchmarkReport> {
@@ -71,15 +72,11 @@ export async function runReconcile(
     const smallOpen = Math.min(open, small);
     createDocuments(stage, FOLLOWED_GROUP, smallOpen);
     createDocuments(stage, OTHER_GROUP, small - smallOpen);
-    const [smallRounds] = await measureList(stage, settings.rounds, small, around);
+    const [smallRounds] = await measureList(stage, settings, small, around);
     createDocuments(stage, FOLLOWED_GROUP, open - smallOpen);
     createDocuments(stage, OTHER_GROUP, settings.documents - small - (open - smallOpen));
-    const [rounds, backfill] = await measureList(
-      stage,
-      settings.rounds,
-      settings.documents,
-      around,
-    );
+    const { documents } = settings;
+    const [rounds, backfill] = await measureList(stage, settings, documents, around);
     const machine = { node: process.version, cores: cpus().length, load: loadavg()[0] ?? NaN };
     return reconcileResultOf({
       settings: { ...settings, open },
@@ -101,12 +98,13 @@ function createDocuments({ sandbox }: ReconcileStage, group: string, count: numb
 
 async function measureList(
   stage: ReconcileStage,
-  count: number,
+  { rounds: count, latency }: ReconcileSettings,
   documents: number,
   { onProgress }: Surroundings,
 ): Promise<[Round[], MeasuredRun]> {
   onProgress(`${documents} documents: beginning the workflows of those that get one`);
   const backfill = await settle(stage, onProgress);
+  stage.sandbox.changeFaults({ slowListingMs: latency });
   // Fresh ones: what beginning workflows took is not to be seen in what a run takes.
   const worker = await stage.spawn('worker');
   const fetcher = await stage.spawn('fetcher');
@@ -124,6 +122,7 @@ async function measureList(
   }
   await worker.close();
   await fetcher.close();
+  stage.sandbox.changeFaults({ slowListingMs: 0 });
   return [rounds, backfill];
 }
 

@@ -245,7 +245,10 @@ export function withProviderTime(
   return { ...state, clockSkewMs, providerStartedAt: new Date(startedMs).toISOString() };
 }
 
-/** Room for the documents of a listing that says how many there are; twice as many may come. */
+/** A quarter more may come while the listing is read. */
+const ROOM_TO_GROW = 1.25;
+
+/** Room for the documents of a listing that says how many there are. */
 export function filterFor(total: number | undefined, pageSize: number): Uint8Array {
-  return emptyFilter(2 * Math.max(total ?? 0, pageSize));
+  return emptyFilter(ROOM_TO_GROW * Math.max(total ?? 0, pageSize));
 }
