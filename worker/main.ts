@@ -11,7 +11,7 @@ import { createDataConverter } from '../codec/data-converter.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
-import { createWorkerParts, ensureSurroundings } from './worker-parts.js';
+import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
 import { workflowSource } from './workflow-bundle.js';
 
 /** A worker that polls. */
@@ -84,6 +84,7 @@ export async function startWorker(
       activities: parts.activities,
       dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
+      ...ACTIVATION_LIMIT,
       ...(configuration.versioning && { workerDeploymentOptions: configuration.versioning }),
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,

@@ -4,7 +4,7 @@ import type { NativeConnection, Worker, WorkerOptions, WorkerPlugin } from '@tem
 import { pino, type Logger } from 'pino';
 import { createDataConverter } from '../codec/data-converter.js';
 import { readConfiguration, type WorkerConfiguration } from './configuration.js';
-import { createWorkerParts, ensureSurroundings } from './worker-parts.js';
+import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
 import { workflowSource } from './workflow-bundle.js';
 
 /** Who hears of what the plugin does. */
@@ -84,6 +84,7 @@ function withParts(
   return {
     // A worker that says its own version is somebody else's to deploy.
     ...(versioning && { workerDeploymentOptions: versioning }),
+    ...ACTIVATION_LIMIT,
     ...given,
     ...(hasWorkflows ? {} : workflowSource(encryptionKeys)),
     activities: { ...activities, ...given.activities },

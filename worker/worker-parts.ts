@@ -19,6 +19,13 @@ import { ensureRetention, ensureSearchAttributes } from './namespace.js';
 import type { NamespaceConnection } from './namespace.js';
 import { ensureSchedule, ensureWatch } from './schedule.js';
 
+/**
+ * More of a worker's options, which the SDK takes but does not document. One activation may last so
+ * long: thousands of signals to one document can come at once, and where the default of 5 s cuts
+ * them off in the middle, Node ends the whole process ("async hook stack has become corrupted").
+ */
+export const ACTIVATION_LIMIT = { isolateExecutionTimeout: '1m' } as const;
+
 /** The activities, and how to let go of what they hold open. */
 export interface WorkerParts {
   readonly activities: ReturnType<typeof createActivities>;
