@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import PQueue from 'p-queue';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { signedBatch } from '../sandbox/callback-signing.js';
-import { documentWorkflowId, progressQuery } from '../workflows/contract.js';
+import { documentWorkflowId, progressQuery, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { SignedCallback } from './callback-load.js';
 import type { DoorStage } from './door-stage.js';
 
@@ -92,7 +92,8 @@ export function batchOfVisits(
 }
 
 /**
- * Waits until every signer of these documents is known to their workflow as having visited.
+ * Waits until every signer of these documents is known to their workflow as having visited. Asked
+ * for once nothing is on its way any more: each question is work for the worker as well.
  * @returns how many are not when the time is over
  */
 export async function untilArrived(
@@ -103,12 +104,20 @@ export async function untilArrived(
   const deadlineMs = Date.now() + limitMs;
   let open = documents;
   for (;;) {
+    while ((await deliveriesUnderWay(stage)) > 0 && Date.now() < deadlineMs) {
+      await delay(ASK_EVERY_MS, undefined, { signal: stage.signal });
+    }
     const missing = await missingOf(stage, open);
     open = open.filter((_, index) => missing[index] !== 0);
     const count = missing.reduce((sum, each) => sum + each, 0);
     if (count === 0 || Date.now() > deadlineMs) return count;
     await delay(ASK_EVERY_MS, undefined, { signal: stage.signal });
   }
+}
+
+async function deliveriesUnderWay({ client }: DoorStage): Promise<number> {
+  const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND ExecutionStatus = 'Running'`;
+  return (await client.workflow.count(query)).count;
 }
 
 function missingOf(
