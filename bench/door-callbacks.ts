@@ -3,7 +3,7 @@ import { randomUUID, sign } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import PQueue from 'p-queue';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { signedBatch } from '../sandbox/callback-signing.js';
 import { documentWorkflowId, progressQuery, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { SignedCallback } from './callback-load.js';
@@ -133,7 +133,10 @@ function missingOf(
         const visited = progress.signers.filter(({ status }) => status === 'visited');
         return signers.length - visited.length;
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return signers.length;
+        // Not there yet, or too much to do to answer now: asked again until the time is over.
+        if (error instanceof WorkflowNotFoundError || error instanceof ServiceError) {
+          return signers.length;
+        }
         throw error;
       }
     }),
