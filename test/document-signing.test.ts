@@ -20,6 +20,7 @@ import {
 import { documentStart } from '../workflows/document-start.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
+import { until } from './support/until.js';
 
 let receiver: Receiver;
 let stage: Stage;
@@ -268,6 +269,28 @@ describe('a PDF that is not the one whose hash the provider names', () => {
       ['document.completed', 'document.integrityFailed'],
     );
   });
+});
+
+test('a wrong PDF is announced, even where nobody was asked about the document before', async () => {
+  stage.sandbox.changeFaults({ wrongPdf: 'always' });
+  try {
+    const { id } = stage.sandbox.createDocument({ signers: 1 });
+    await stage.sandbox.completeDocument(id);
+    const at = new Date().toISOString();
+    const change = { subject: 'document', id, status: 'finalised', at, position: 0 } as const;
+    await stage.client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+      ...documentStart({ documentId: id }),
+      taskQueue: stage.taskQueue,
+      signal: statusChangedSignal,
+      signalArgs: [{ source: 'realtime', changes: [change] }],
+    });
+    await until(() => messagesOf(id).some(({ type }) => type === 'document.integrityFailed'));
+    stage.sandbox.changeFaults({ wrongPdf: 0 });
+    await stage.client.workflow.getHandle(documentWorkflowId(id)).signal(retrySignal);
+    assert.equal((await ended(id)).kind, 'completed');
+  } finally {
+    stage.sandbox.changeFaults({ wrongPdf: 0 });
+  }
 });
 
 describe('a receiver that refuses', () => {

@@ -7,6 +7,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -108,6 +109,9 @@ const { announce, readPolicy } = proxyActivities<Activities>({
  */
 const SIGNALS_PER_RUN = 2_000;
 const SIGNALS_PER_RUN_MAX = 6_000;
+
+/** Runs from before it told of a first failure to the log alone. */
+const POLICY_BEFORE_ATTENTION = 'policy-before-attention';
 
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
@@ -270,6 +274,8 @@ class DocumentSigning {
       const attention = attentionOf(error);
       if (!attention) throw error;
       this.#state = withAttention(this.#state, CONCLUDE_TASK, attention);
+      // A callback may have told of the end before the provider was asked for the first time.
+      if (!policyOf(this.#state) && patched(POLICY_BEFORE_ATTENTION)) await this.#learnPolicy();
       const isForgery = attention.failureType === FAILURE_TYPES.integrityFailed;
       const event = isForgery ? 'document.integrityFailed' : 'document.needsAttention';
       this.#announce(event, { reason: attention.message });
@@ -314,13 +320,15 @@ class DocumentSigning {
 
   /** The provider is not asked: it may be why operations give up. */
   async #stop(): Promise<void> {
-    if (!policyOf(this.#state)) {
-      const policy = await readPolicy.executeWithOptions({ summary: 'Ask whom to tell' }, []);
-      this.#state = { ...this.#state, policy };
-    }
+    if (!policyOf(this.#state)) await this.#learnPolicy();
     const { reason = '' } = this.#state.stop ?? {};
     this.#settle({ ...this.#outcome('stopped'), stopReason: reason }, 0);
     this.#announce('document.stopped', { reason, occasion: workflowInfo().firstExecutionRunId });
+  }
+
+  async #learnPolicy(): Promise<void> {
+    const policy = await readPolicy.executeWithOptions({ summary: 'Ask whom to tell' }, []);
+    this.#state = { ...this.#state, policy };
   }
 
   /** The answer may tell of another outcome: what to do follows from all that is known now. */
