@@ -1,9 +1,9 @@
 /** The archive verified for somebody who looks on. */
 import { flawText, openArchive, verifyArchive } from '../activities/index.js';
-import type { DocumentVerdict, Flaw } from '../activities/index.js';
+import type { Archive, DocumentVerdict, Flaw } from '../activities/index.js';
 import { readArchiveConfiguration } from '../worker/configuration.js';
 import type { CommandCall } from './command.js';
-import { createProgressLine } from './progress-line.js';
+import { createProgressLine, progressBar } from './progress-line.js';
 import { plainLine } from './terminal.js';
 
 /** What came of it. */
@@ -29,15 +29,18 @@ export async function verifyAll(
   documentId: string | undefined,
 ): Promise<ArchiveSummary> {
   const { archiveUrl, archiveS3 } = readArchiveConfiguration(environment);
+  const archive = openArchive(archiveUrl, { s3: archiveS3 });
   const progress = createProgressLine(terminal);
+  // Whoever looks on wants to know how much is left; a listing is cheap beside hashing.
+  const total = terminal.isInteractive ? await countDocuments(archive, documentId, signal) : 0;
   const flawed: ArchiveSummary['flawed'][number][] = [];
   let [documents, bytes, seen] = [0, 0, 0];
   const tell = (): void => {
     progress.show(
-      `${documents} documents, ${(bytes / 1024 ** 2).toFixed(1)} MiB, ${flawed.length} not whole`,
+      `${progressBar(seen, total)} documents, ${(bytes / 1024 ** 2).toFixed(1)} MiB, ${flawed.length} not whole`,
     );
   };
-  const verdicts = verifyArchive(openArchive(archiveUrl, { s3: archiveS3 }), {
+  const verdicts = verifyArchive(archive, {
     documentId,
     signal,
     onBytes: (piece) => {
@@ -63,6 +66,19 @@ export async function verifyAll(
     throw new Error(`the archive at ${archiveUrl} has nothing of document ${documentId}`);
   }
   return { isWhole: flawed.length === 0, documents, bytes, flawed };
+}
+
+async function countDocuments(
+  archive: Archive,
+  documentId: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const found = new Set<string>();
+  for await (const { place, documentId: id } of archive.list(documentId)) {
+    signal.throwIfAborted();
+    found.add(`${place}/${id}`);
+  }
+  return found.size;
 }
 
 function flawLines({ documentId, flaws }: Pick<DocumentVerdict, 'documentId' | 'flaws'>): string[] {

@@ -33,3 +33,12 @@ export function createProgressLine(
     },
   };
 }
+
+const BAR_CELLS = 20;
+
+/** How much of it is done, as a bar. @param total where it is nothing, all is done */
+export function progressBar(done: number, total: number): string {
+  const share = total === 0 ? 1 : Math.min(done / total, 1);
+  const filled = Math.round(share * BAR_CELLS);
+  return `[${'#'.repeat(filled)}${'-'.repeat(BAR_CELLS - filled)}] ${done} of ${total}`;
+}
