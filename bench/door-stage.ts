@@ -14,6 +14,7 @@ import type { LoadOrder, LoadResult } from './callback-load.js';
 import { readConfiguration } from './configuration.js';
 import { forkBeside, type Forked } from './forked.js';
 import type { Peer, PeerOrder } from './peer-door.js';
+import { openedWith, type Closer } from './taken-down.js';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -46,25 +47,14 @@ export interface DoorStage {
   close(): Promise<void>;
 }
 
-type Closers = (() => Promise<unknown>)[];
-
 /** Starts all parts; on failure none is left running. */
-export async function openDoorStage(around: Surroundings): Promise<DoorStage> {
-  const closers: Closers = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    return { ...(await openParts(around, closers)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+export function openDoorStage(around: Surroundings): Promise<DoorStage> {
+  return openedWith((closers) => openParts(around, closers));
 }
 
 async function openParts(
   around: Surroundings,
-  closers: Closers,
+  closers: Closer[],
 ): Promise<Omit<DoorStage, 'close'>> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-door-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
@@ -130,7 +120,7 @@ function environmentFor(
 async function openTemporal(
   folder: string,
   around: Surroundings,
-  closers: Closers,
+  closers: Closer[],
 ): Promise<Pick<DoorStage, 'killTemporal' | 'startTemporal'> & { readonly address: string }> {
   const { temporalCli: configuredPath, cacheDirectory } = readConfiguration();
   const binary = await findTemporalServer({ configuredPath, cacheDirectory, ...around });
