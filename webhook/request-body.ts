@@ -15,9 +15,8 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const settle = (conclude: () => void): void => {
+    const stopListening = (): void => {
       request.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff);
-      conclude();
     };
     const take = (chunk: Buffer): void => {
       bytes += chunk.length;
@@ -26,16 +25,14 @@ export function readBody(
       else refuse(refusal);
     };
     const refuse = (refusal: Refusal): void => {
-      settle(() => {
-        request.pause();
-        reject(refusal);
-      });
+      stopListening();
+      request.pause();
+      reject(refusal);
     };
     const finish = (): void => {
-      settle(() => {
-        const [only] = chunks;
-        resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
-      });
+      stopListening();
+      const [only] = chunks;
+      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
     };
     const breakOff = (): void => {
       refuse(new MalformedError('truncated', 'the body broke off before its end'));
