@@ -18,30 +18,18 @@ import { openArchive } from '../activities/archive/open-archive.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import type { ArchiveReceipt } from '../workflows/contract.js';
 import { pdfBytes, freshId, startStage } from './support/provider-stage.js';
-import {
-  requireS3Server,
-  startS3Server,
-  useS3Credentials,
-  type S3Server,
-} from './support/s3-server.js';
+import { openS3ServerForFile } from './support/s3-server.js';
 import { startTestSandbox } from './support/sandbox-stage.js';
 import { signedDocument } from './support/signed-document.js';
 
-const requirement = await requireS3Server();
+const { requirement, server } = await openS3ServerForFile();
 const spoolFolder = await mkdtemp(join(tmpdir(), 'countersign-spool-'));
-let server: S3Server;
 
-before(async () => {
-  if (requirement.skip !== false) return;
-  server = await startS3Server();
-  useS3Credentials();
+before(() => {
   process.env['TMPDIR'] = spoolFolder;
 });
 
-after(async () => {
-  if (requirement.skip === false) await server.close();
-  await rm(spoolFolder, { recursive: true });
-});
+after(() => rm(spoolFolder, { recursive: true }));
 
 interface Scene {
   readonly bucket: string;

@@ -6,34 +6,18 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { request as forward, type IncomingMessage, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createArchiveFiles } from '../activities/archive-files.js';
 import { openArchive } from '../activities/archive/open-archive.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { FAILURE_TYPES, type ArchiveReceipt } from '../workflows/contract.js';
 import { freshId, pdfBytes, startStage } from './support/provider-stage.js';
-import {
-  requireS3Server,
-  startS3Server,
-  useS3Credentials,
-  type S3Server,
-} from './support/s3-server.js';
+import { openS3ServerForFile } from './support/s3-server.js';
 
 const MEGABYTE = 1024 * 1024;
 
-const requirement = await requireS3Server();
-let server: S3Server;
-
-before(async () => {
-  if (requirement.skip !== false) return;
-  server = await startS3Server();
-  useS3Credentials();
-});
-
-after(async () => {
-  if (requirement.skip === false) await server.close();
-});
+const { requirement, server } = await openS3ServerForFile();
 
 /** Where the way to S3 breaks: before a request arrives, or before its answer does. */
 interface Break {

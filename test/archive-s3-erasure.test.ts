@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
@@ -12,23 +12,11 @@ import { openArchive } from '../activities/archive/open-archive.js';
 import type { Archive } from '../activities/archive/archive.js';
 import { FAILURE_TYPES, type ArchiveReceipt } from '../workflows/contract.js';
 import { freshId, pdfBytes } from './support/provider-stage.js';
-import { requireS3Server, startS3Server, useS3Credentials } from './support/s3-server.js';
-import type { S3Server } from './support/s3-server.js';
+import { openS3ServerForFile } from './support/s3-server.js';
 
 const ERASED_AT = '2030-01-31T12:00:00.000Z';
 
-const requirement = await requireS3Server();
-let server: S3Server;
-
-before(async () => {
-  if (requirement.skip !== false) return;
-  server = await startS3Server();
-  useS3Credentials();
-});
-
-after(async () => {
-  if (requirement.skip === false) await server.close();
-});
+const { requirement, server } = await openS3ServerForFile();
 
 function archiveIn(bucket: string, endpoint = server.endpoint, isLocked = false): Archive {
   const objectLock = isLocked ? ({ mode: 'GOVERNANCE', days: 1 } as const) : undefined;

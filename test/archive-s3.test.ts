@@ -16,30 +16,18 @@ import type { Archive, ArchiveAttempt } from '../activities/archive/archive.js';
 import { openArchive, type ArchiveOptions } from '../activities/archive/open-archive.js';
 import { FAILURE_TYPES, type ArchiveReceipt } from '../workflows/contract.js';
 import { freshId, pdfBytes } from './support/provider-stage.js';
-import {
-  requireS3Server,
-  startS3Server,
-  useS3Credentials,
-  type S3Server,
-} from './support/s3-server.js';
+import { openS3ServerForFile } from './support/s3-server.js';
 
 const MEGABYTE = 1024 * 1024;
 
-const requirement = await requireS3Server();
+const { requirement, server } = await openS3ServerForFile();
 const spoolFolder = await mkdtemp(join(tmpdir(), 'countersign-spool-'));
-let server: S3Server;
 
-before(async () => {
-  if (requirement.skip !== false) return;
-  server = await startS3Server();
-  useS3Credentials();
+before(() => {
   process.env['TMPDIR'] = spoolFolder;
 });
 
-after(async () => {
-  if (requirement.skip === false) await server.close();
-  await rm(spoolFolder, { recursive: true });
-});
+after(() => rm(spoolFolder, { recursive: true }));
 
 interface Scene {
   readonly bucket: string;

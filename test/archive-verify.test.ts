@@ -10,28 +10,18 @@ import type { Archive } from '../activities/archive/archive.js';
 import { openArchive } from '../activities/archive/open-archive.js';
 import { verifyArchive, type Flaw } from '../activities/archive/verify-archive.js';
 import { freshId, pdfBytes } from './support/provider-stage.js';
-import {
-  requireS3Server,
-  startS3Server,
-  useS3Credentials,
-  type S3Server,
-} from './support/s3-server.js';
+import { openS3ServerForFile } from './support/s3-server.js';
 
 const COUNTERSIGN = fileURLToPath(new URL('../cli/countersign.js', import.meta.url));
-const requirement = await requireS3Server();
+const { requirement, server } = await openS3ServerForFile();
 
 let folder: string;
-let server: S3Server;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'countersign-verify-'));
-  if (requirement.skip !== false) return;
-  server = await startS3Server();
-  useS3Credentials();
 });
 
 after(async () => {
-  if (requirement.skip === false) await server.close();
   await rm(folder, { recursive: true });
 });
 

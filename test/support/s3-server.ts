@@ -5,6 +5,7 @@
 import { mkdtemp, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { after } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -258,6 +259,22 @@ async function isReady(client: S3Client): Promise<boolean> {
     // Not yet listening, or not yet initialised; what stays wrong is told when the wait is over.
     return false;
   }
+}
+
+/**
+ * A server for all tests of a file, with its owner's credentials. Where there can be none,
+ * `requirement` skips the tests, and nobody asks for `server`.
+ */
+export async function openS3ServerForFile(): Promise<{
+  readonly requirement: S3Requirement;
+  readonly server: S3Server;
+}> {
+  const requirement = await requireS3Server();
+  if (requirement.skip !== false) return { requirement, server: undefined as never };
+  const server = await startS3Server();
+  useS3Credentials();
+  after(() => server.close());
+  return { requirement, server };
 }
 
 /**
