@@ -33,12 +33,13 @@ export function createCallLimiter(limits: CallLimits): CallLimiter {
       ? {}
       : { intervalCap: callsPerMinute, interval: MINUTE_MS, strict: true };
   const queue = new PQueue({ concurrency, ...rate });
+  // A clock that nobody sets: a wall clock put back would lengthen a pause by as much.
   let pausedUntilMs = 0;
 
   // Inside the queue's turn, so that what was queued before the pause waits as well.
   async function passGate(asked: string, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
-      const leftMs = pausedUntilMs - Date.now();
+      const leftMs = pausedUntilMs - performance.now();
       if (leftMs <= 0) return;
       if (leftMs > maxHoldMs) throw pausedError(asked, leftMs);
       await wait(leftMs, undefined, { signal });
@@ -57,7 +58,7 @@ export function createCallLimiter(limits: CallLimits): CallLimiter {
       );
     },
     pause(durationMs) {
-      pausedUntilMs = Math.max(pausedUntilMs, Date.now() + durationMs);
+      pausedUntilMs = Math.max(pausedUntilMs, performance.now() + durationMs);
     },
   };
 }

@@ -31,12 +31,13 @@ export interface SlackChannelOptions {
 export function createSlackChannel({ url, timeoutMs }: SlackChannelOptions): Channel {
   const poster = createHttpPoster({ url, setting: 'NOTIFY_SLACK_URL', timeoutMs });
   const taken = new LRUCache<string, true>({ max: REMEMBERED });
+  // By a clock that nobody sets.
   let quietUntilMs = 0;
   let lastTurnMs = 0;
 
   /** Those that wait come back one by one. */
   function checkQuiet(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (nowMs >= quietUntilMs) return;
     lastTurnMs = Math.max(lastTurnMs, quietUntilMs) + PACE_MS;
     throw ApplicationFailure.create({
@@ -50,7 +51,7 @@ export function createSlackChannel({ url, timeoutMs }: SlackChannelOptions): Cha
     if (!(error instanceof ApplicationFailure) || error.type !== FAILURE_TYPES.throttled) return;
     const nextRetryDelay: unknown = error.nextRetryDelay;
     const waitMs = typeof nextRetryDelay === 'number' ? nextRetryDelay : DEFAULT_WAIT_MS;
-    quietUntilMs = Math.max(quietUntilMs, Date.now() + waitMs);
+    quietUntilMs = Math.max(quietUntilMs, performance.now() + waitMs);
   }
 
   return {

@@ -165,6 +165,7 @@ async function startWorkers(
       main: 'worker/main.ts',
       environment: { ...environment, WORKER_METRICS_ADDRESS: `127.0.0.1:${port}` },
       logFile: join(folder, `worker-${letter}.log`),
+      clockFile: join(folder, `worker-${letter}.clock`),
       isReady: () => serves(`http://127.0.0.1:${port}/metrics`),
     });
     closers.push(() => part.stop());
@@ -189,6 +190,7 @@ async function startWebhooks(
       main: 'webhook/main.ts',
       environment: { ...environment, WEBHOOK_PORT: String(port) },
       logFile: join(folder, `webhook-${letter}.log`),
+      clockFile: join(folder, `webhook-${letter}.clock`),
       isReady: () => serves(`http://127.0.0.1:${port}/health/live`),
     });
     closers.push(() => part.stop());

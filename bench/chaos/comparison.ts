@@ -23,6 +23,8 @@ export interface Discrepancies {
   readonly wrong: readonly string[];
   /** Announced under two keys, or with two lives. */
   readonly doubled: readonly string[];
+  /** IDs of the documents that are lost or wrong. */
+  readonly differing: ReadonlySet<string>;
 }
 
 /** What is compared. */
@@ -48,25 +50,37 @@ export function truthOf({ status, hash }: SandboxDocument): OutcomeKind | undefi
 
 const ASKING_AT_ONCE = 16;
 
-/** Looks at every document in all three records. */
-export async function compareRecords(records: Records): Promise<Discrepancies> {
+/**
+ * Looks at every document in all three records.
+ * @param among IDs of the only documents to look at
+ */
+export async function compareRecords(
+  records: Records,
+  among?: ReadonlySet<string>,
+): Promise<Discrepancies> {
   const found = { lost: [] as string[], wrong: [] as string[], doubled: [] as string[] };
+  const differing = new Set<string>();
   const queue = new PQueue({ concurrency: ASKING_AT_ONCE });
   const compare = async (document: SandboxDocument): Promise<void> => {
     const truth = truthOf(document);
-    await compareWorkflow(records, document, truth, found);
-    await compareArchive(records, document, truth, found);
-    compareAnnouncements(records, document, truth, found);
+    const own = { lost: [], wrong: [] };
+    await compareWorkflow(records, document, truth, own);
+    await compareArchive(records, document, truth, own);
+    compareAnnouncements(records, document, truth, own);
+    found.lost.push(...own.lost);
+    found.wrong.push(...own.wrong);
+    if (own.lost.length + own.wrong.length > 0) differing.add(document.id);
   };
-  await queue.addAll(records.sandbox.documents().map((document) => () => compare(document)));
+  const documents = records.sandbox.documents().filter(({ id }) => among?.has(id) ?? true);
+  await queue.addAll(documents.map((document) => () => compare(document)));
   found.doubled.push(...(await secondLives(records.client)));
   for (const [name, { unverified }] of Object.entries(records.receivers)) {
     found.wrong.push(...unverified.map((reason) => `${name}: ${reason}`));
   }
-  return found;
+  return { ...found, differing };
 }
 
-type Found = Record<keyof Discrepancies, string[]>;
+type Found = Record<'lost' | 'wrong', string[]>;
 
 async function compareWorkflow(
   { client }: Records,

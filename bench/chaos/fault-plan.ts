@@ -14,6 +14,7 @@ export const OUTAGES = [
   'archiveFull',
   'httpReceiver',
   'mailServer',
+  'clocks',
 ] as const;
 export type Outage = (typeof OUTAGES)[number];
 
@@ -22,6 +23,8 @@ export interface PlannedOutage {
   readonly outage: Outage;
   readonly fromMs: number;
   readonly untilMs: number;
+  /** Of `clocks`: how far the first of each kind of process is ahead meanwhile; else 0. */
+  readonly clockStepMs: number;
 }
 
 /** Between two outages things come to themselves, or nothing but outages would be tried. */
@@ -32,6 +35,9 @@ const PAUSE_MAX_MS = 6_000;
 const LENGTH_MIN_MS = 500;
 const LENGTH_MAX_MS = 8_000;
 
+/** Longer than any window within which a message, a pause or an attempt counts as fresh. */
+const CLOCK_STEP_MAX_MS = 2 * 60 * 60_000;
+
 /** Outages one after the other, each kind once before any comes again, until the load ends. */
 export function planOutages(durationMs: number, random: Random): PlannedOutage[] {
   const between = (min: number, max: number): number => Math.round(min + random() * (max - min));
@@ -41,7 +47,8 @@ export function planOutages(durationMs: number, random: Random): PlannedOutage[]
     if (waiting.length === 0) waiting = [...OUTAGES];
     const [outage] = waiting.splice(Math.floor(random() * waiting.length), 1);
     const untilMs = atMs + between(LENGTH_MIN_MS, LENGTH_MAX_MS);
-    if (outage !== undefined) plan.push({ outage, fromMs: atMs, untilMs });
+    const clockStepMs = outage === 'clocks' ? between(-CLOCK_STEP_MAX_MS, CLOCK_STEP_MAX_MS) : 0;
+    if (outage !== undefined) plan.push({ outage, fromMs: atMs, untilMs, clockStepMs });
     atMs = untilMs + between(PAUSE_MIN_MS, PAUSE_MAX_MS);
   }
   return plan;

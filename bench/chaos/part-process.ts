@@ -1,5 +1,5 @@
 /** A real process of Countersign that is killed and started again. */
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { startProcess, type MeasuredProcess } from '../ready-process.js';
 
@@ -10,18 +10,22 @@ export interface PartOptions {
   readonly main: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
+  /** Says how far its wall clock is ahead. */
+  readonly clockFile: string;
   /** Whether it does its work; a rejection is a no. */
   readonly isReady: () => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 
 const ROOT = new URL('../../', import.meta.url);
+const STEPPING_CLOCK = new URL('stepping-clock.ts', import.meta.url).href;
 
 /** One process after the other under the same name. */
 export class PartProcess {
   readonly #options: PartOptions;
   #running: MeasuredProcess | undefined;
   #handlesAtStart = 0;
+  #clockAheadMs = 0;
   /** How often it was killed. */
   kills = 0;
 
@@ -35,12 +39,16 @@ export class PartProcess {
 
   /** Resolves when it works. @throws Error with its last lines where it does not come to that */
   async start(): Promise<void> {
-    const { main, environment, ...order } = this.#options;
+    const { main, environment, clockFile, ...order } = this.#options;
+    await this.#setClock();
     this.#running = await startProcess({
       ...order,
       command: process.execPath,
-      args: ['--import', 'tsx', fileURLToPath(new URL(main, ROOT))],
-      environment: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
+      args: ['--import', 'tsx', '--import', STEPPING_CLOCK, fileURLToPath(new URL(main, ROOT))],
+      environment: {
+        ...{ PATH: process.env['PATH'], HOME: process.env['HOME'], CHAOS_CLOCK_FILE: clockFile },
+        ...environment,
+      },
     });
     this.#handlesAtStart = await this.#handles();
   }
@@ -56,6 +64,17 @@ export class PartProcess {
   async stop(): Promise<void> {
     await this.#running?.stop();
     this.#running = undefined;
+  }
+
+  /** Its wall clock jumps, and is that far ahead of this machine's from now on. */
+  async stepClock(aheadMs: number): Promise<void> {
+    this.#clockAheadMs = aheadMs;
+    await this.#setClock();
+    if (this.#running) process.kill(this.#running.pid, 'SIGUSR2');
+  }
+
+  #setClock(): Promise<void> {
+    return writeFile(this.#options.clockFile, String(this.#clockAheadMs));
   }
 
   /** Open files and sockets now beyond those right after its start. */
