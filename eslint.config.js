@@ -74,7 +74,7 @@ const importTable = {
       'worker/(main|configuration|workflow-bundle)',
       // What the doctor looks at, by the rules of those whose it is.
       'webhook/(certificates|spool/record-log)',
-      'worker/(namespace|worker-parts)',
+      'worker/(namespace|data-format|worker-parts)',
       // The archive, its verification and erasing, the last reconciliation.
       'activities/index',
     ],
@@ -165,7 +165,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['eslint.config.js', 'cli/countersign.js'],
+    files: ['eslint.config.js', 'cli/countersign.js', 'bench/chaos/stepping-clock.js'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'no-restricted-syntax': 'off', 'max-len': 'off' },
   },

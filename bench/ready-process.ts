@@ -23,6 +23,7 @@ export interface ProcessOrder {
 export interface MeasuredProcess {
   readonly name: string;
   readonly pid: number;
+  hasEnded(): boolean;
   /** Ends it in order and resolves when it is gone; SIGKILL after half a minute. */
   stop(): Promise<void>;
 }
@@ -56,7 +57,7 @@ export async function startProcess(order: ProcessOrder): Promise<MeasuredProcess
       cause: error,
     });
   }
-  return { name, pid: process.pid, stop };
+  return { name, pid: process.pid, hasEnded: () => hasEnded, stop };
 }
 
 async function untilReady(

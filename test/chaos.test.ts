@@ -13,10 +13,10 @@ test(
       { documents: 200, seed: 11, minutes: 1 },
       { onProgress: () => undefined, signal: t.signal },
     );
-    const { lost, wrong, doubled, forgedAccepted, leakedHandles } = result;
+    const { lost, wrong, doubled, forgedAccepted, leakedHandles, crashed } = result;
     assert.deepEqual(
-      { lost, wrong, doubled, forgedAccepted, leakedHandles },
-      { lost: 0, wrong: 0, doubled: 0, forgedAccepted: 0, leakedHandles: 0 },
+      { lost, wrong, doubled, forgedAccepted, leakedHandles, crashed },
+      { lost: 0, wrong: 0, doubled: 0, forgedAccepted: 0, leakedHandles: 0, crashed: 0 },
       result.examples.join('\n'),
     );
     assert.equal(result.unexpectedFailures, 0, result.examples.join('\n'));

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { DATA_FORMAT, DATA_FORMAT_KEY, ensureDataFormat } from '../worker/data-format.js';
 import { ensureRetention, ensureSearchAttributes } from '../worker/namespace.js';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
@@ -75,6 +76,34 @@ test('retention is raised to what is wanted, and never lowered', async () => {
   assert.equal(await retentionS(), 30 * DAY_S);
 });
 
+test('the data format is noted, and a newer one than ours is refused', async () => {
+  const note = async (format: string): Promise<void> => {
+    await connection.workflowService.updateNamespace({
+      namespace: 'default',
+      updateInfo: { data: { [DATA_FORMAT_KEY]: format } },
+    });
+  };
+  const noted = async (): Promise<string | undefined> => {
+    const { namespaceInfo } = await connection.workflowService.describeNamespace({
+      namespace: 'default',
+    });
+    return namespaceInfo?.data?.[DATA_FORMAT_KEY];
+  };
+  assert.equal(await ensureDataFormat(connection, 'default'), undefined);
+  assert.equal(await noted(), String(DATA_FORMAT));
+  assert.equal(await ensureDataFormat(connection, 'default'), undefined);
+  await note('0');
+  await ensureDataFormat(connection, 'default');
+  assert.equal(await noted(), String(DATA_FORMAT));
+  for (const newer of [String(DATA_FORMAT + 1), '1.5', '']) {
+    await note(newer);
+    const refused = { name: 'NamespaceError', message: /namespace default have the format .*newer/ };
+    await assert.rejects(ensureDataFormat(connection, 'default'), refused, newer);
+    assert.equal(await noted(), newer);
+  }
+  await note(String(DATA_FORMAT));
+});
+
 /** Speaks gRPC as Temporal does: knows nothing of itself, and permits nothing. */
 async function openForbiddingServer(): Promise<{ address: string; close: () => Promise<void> }> {
   const forbidding = createServer();
@@ -116,6 +145,7 @@ test('a worker without rights is told which right it lacks, and in which namespa
       name: 'NamespaceError',
       message: /read the retention in namespace guarded/,
     });
+    await assert.rejects(ensureDataFormat(stranger, 'guarded'), { name: 'NamespaceError' });
   } finally {
     await stranger.close();
     await forbidding.close();

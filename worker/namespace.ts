@@ -161,14 +161,16 @@ export async function ensureRetention(
   }
 }
 
-function call<Result>(
+/** Makes a call that does not wait for ever. */
+export function call<Result>(
   connection: NamespaceConnection,
   make: () => Promise<Result>,
 ): Promise<Result> {
   return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
 }
 
-async function permitted<Result>(
+/** @throws NamespaceError that says what is not permitted, where Temporal says so */
+export async function permitted<Result>(
   namespace: string,
   what: string,
   work: () => Promise<Result>,
@@ -193,6 +195,7 @@ function denied(namespace: string, what: string, error: unknown): NamespaceError
   );
 }
 
-function messageOf(error: unknown): string {
+/** What an error says, for a sentence. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -15,6 +15,7 @@ import { createProviderClient } from '../provider/provider-client.js';
 import { untoldEvents } from './announcement-settings.js';
 import type { AnnouncementSettings } from './announcement-settings.js';
 import type { WorkerConfiguration } from './configuration.js';
+import { ensureDataFormat } from './data-format.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
 import type { NamespaceConnection } from './namespace.js';
 import { ensureSchedule, ensureWatch } from './schedule.js';
@@ -40,6 +41,8 @@ export async function ensureSurroundings(
   logger: Logger,
 ): Promise<void> {
   const { namespace } = client.options;
+  const untold = await ensureDataFormat(connection, namespace);
+  if (untold !== undefined) logger.warn(untold);
   await ensureSearchAttributes(connection, namespace);
   const note = await ensureRetention(connection, namespace, configuration.retentionMs);
   if (note !== undefined) logger.info(note);

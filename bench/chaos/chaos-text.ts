@@ -14,6 +14,7 @@ export function chaosText(result: ChaosResult): string {
     ['doubled', result.doubled],
     ['forged and accepted', `${result.forgedAccepted} of ${callbacks.forged}`],
     ['leaked handles', result.leakedHandles],
+    ['processes that ended by themselves', result.crashed],
     ['failures no application can handle', result.unexpectedFailures],
     ['repaired by a second reconciliation', result.repairedBySecondRun],
     ['recovered after the faults in', recovery],

@@ -30,6 +30,8 @@ export interface ChaosResult {
   readonly doubled: number;
   readonly forgedAccepted: number;
   readonly leakedHandles: number;
+  /** Processes that ended without being killed. */
+  readonly crashed: number;
   readonly unexpectedFailures: number;
   /** From the end of the faults until all records agree; undefined: they never did. */
   readonly recoveryMs: number | undefined;
@@ -98,7 +100,7 @@ export const chaos: Benchmark<keyof ChaosSettings> = {
 export function failuresOf(result: ChaosResult): number {
   const { lost, wrong, doubled, forgedAccepted, leakedHandles, unexpectedFailures } = result;
   const found = lost + wrong + doubled + forgedAccepted + leakedHandles + unexpectedFailures;
-  return found + result.repairedBySecondRun;
+  return found + result.crashed + result.repairedBySecondRun;
 }
 
 /** @throws the signal's reason when given up; whatever keeps the parts from starting */
@@ -158,7 +160,7 @@ async function carryOut(
     await until(fromMs);
     onProgress(`${Math.round(fromMs / 1000)} s: ${outage} for ${untilMs - fromMs} ms`);
     await begin(stage, outage);
-    await stepClocks(stage, clockStepMs);
+    if (clockStepMs !== 0) await stepClocks(stage, clockStepMs);
     await until(untilMs);
     if (clockStepMs !== 0) await stepClocks(stage, 0);
     await end(stage, outage);
@@ -246,6 +248,7 @@ async function conclude(
   const { found, recoveryMs } = await untilAgreed(stage, endedMs, around);
   const second = await countersign.reconcile();
   const parts = [...webhooks, ...workers];
+  for (const part of parts) part.noteCrash();
   const leakedHandles = await handlesLeaked(parts, around.signal);
   const callbacks = sandbox.callbackCounters();
   const { documents, missedChanges, counts } = first.report;
@@ -259,6 +262,7 @@ async function conclude(
     ...{ lost: lost.length, wrong: wrong.length, doubled: doubled.length },
     forgedAccepted: callbacks.forgedAccepted,
     leakedHandles,
+    crashed: parts.reduce((sum, { crashes }) => sum + crashes, 0),
     unexpectedFailures: day.unexpected.length,
     recoveryMs,
     repairedBySecondRun: second.report.counts.repairedDocuments,

@@ -12,7 +12,7 @@ export class MortalTemporal {
   readonly #port: number;
   readonly #folder: string;
   #server: TemporalServer | undefined;
-  #isKilled = false;
+  #life = { wasKilled: false };
   kills = 0;
 
   private constructor(binary: string, folder: string, port: number) {
@@ -27,14 +27,16 @@ export class MortalTemporal {
   }
 
   async start(): Promise<void> {
-    this.#isKilled = false;
+    const life = { wasKilled: false };
+    this.#life = life;
     this.#server = await startTemporalServer({
       binary: this.#binary,
       port: this.#port,
       databaseFile: join(this.#folder, 'temporal.db'),
       logFile: join(this.#folder, 'temporal.log'),
       onExit: (reason) => {
-        if (!this.#isKilled) throw new Error(`Temporal ended by itself: ${reason}`);
+        // Told of with a delay, when the next life may have begun.
+        if (!life.wasKilled) throw new Error(`Temporal ended by itself: ${reason}`);
       },
     });
   }
@@ -44,7 +46,7 @@ export class MortalTemporal {
     const server = this.#server;
     if (!server) return;
     this.kills += 1;
-    this.#isKilled = true;
+    this.#life.wasKilled = true;
     process.kill(server.pid, 'SIGKILL');
     await server.exited;
     this.#server = undefined;

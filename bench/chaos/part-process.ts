@@ -18,7 +18,7 @@ export interface PartOptions {
 }
 
 const ROOT = new URL('../../', import.meta.url);
-const STEPPING_CLOCK = new URL('stepping-clock.ts', import.meta.url).href;
+const STEPPING_CLOCK = new URL('stepping-clock.js', import.meta.url).href;
 
 /** One process after the other under the same name. */
 export class PartProcess {
@@ -28,6 +28,8 @@ export class PartProcess {
   #clockAheadMs = 0;
   /** How often it was killed. */
   kills = 0;
+  /** How often it had ended when nobody had ended it. */
+  crashes = 0;
 
   constructor(options: PartOptions) {
     this.#options = options;
@@ -56,9 +58,17 @@ export class PartProcess {
   /** SIGKILL: it has no time for anything. */
   async kill(): Promise<void> {
     if (!this.#running) return;
+    if (this.noteCrash()) return this.stop();
     this.kills += 1;
     process.kill(this.#running.pid, 'SIGKILL');
     await this.stop();
+  }
+
+  /** @returns whether it has ended by itself */
+  noteCrash(): boolean {
+    const hasCrashed = this.#running?.hasEnded() ?? false;
+    if (hasCrashed) this.crashes += 1;
+    return hasCrashed;
   }
 
   async stop(): Promise<void> {
@@ -70,7 +80,7 @@ export class PartProcess {
   async stepClock(aheadMs: number): Promise<void> {
     this.#clockAheadMs = aheadMs;
     await this.#setClock();
-    if (this.#running) process.kill(this.#running.pid, 'SIGUSR2');
+    if (this.#running && !this.#running.hasEnded()) process.kill(this.#running.pid, 'SIGUSR2');
   }
 
   #setClock(): Promise<void> {

@@ -20,6 +20,7 @@ import { clockCheck, providerCheck, subscriptionsCheck } from './provider-checks
 import { lastReconciliationCheck, scheduleCheck } from './reconciliation-checks.js';
 import {
   namespaceCheck,
+  dataFormatCheck,
   retentionCheck,
   searchAttributesCheck,
   temporalCheck,
@@ -97,6 +98,7 @@ function temporalChecks(
   return [
     temporalCheck(target),
     namespaceCheck(target),
+    dataFormatCheck(target),
     configured('retention', worker, ({ retentionMs }) => retentionCheck(target, retentionMs)),
     searchAttributesCheck(target),
     workersCheck(target, taskQueue),

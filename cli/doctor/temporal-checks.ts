@@ -1,6 +1,7 @@
 import { isGrpcServiceError, type Client, type Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.js';
+import { DATA_FORMAT, DATA_FORMAT_KEY, understands } from '../../worker/data-format.js';
 import { compareSearchAttributes } from '../../worker/namespace.js';
 import { oneLine, ok, problem, warning, type Check, type Verdict } from './check.js';
 
@@ -72,6 +73,32 @@ export function namespaceCheck(target: TemporalTarget): Check {
       }
     },
   };
+}
+
+/** Whether a newer version has worked in the namespace. */
+export function dataFormatCheck(target: TemporalTarget): Check {
+  const { client } = target;
+  const { namespace } = client.options;
+  return {
+    name: 'data format',
+    needs: ['namespace'],
+    run: async () => {
+      const { namespaceInfo } = await asking(target, () =>
+        client.workflowService.describeNamespace({ namespace }),
+      );
+      return dataFormatVerdict(namespaceInfo?.data?.[DATA_FORMAT_KEY]);
+    },
+  };
+}
+
+/** Pure. */
+export function dataFormatVerdict(noted: string | undefined): Verdict {
+  if (noted === undefined) return ok('no worker has noted one yet');
+  if (understands(noted)) return ok(`format ${noted}, understood up to ${DATA_FORMAT}`);
+  return problem(
+    `the data have the format ${noted}, and this build understands formats up to ${DATA_FORMAT}`,
+    'Deploy the version that ran here before, or a newer one (docs/upgrading.md).',
+  );
 }
 
 /** Whether closed workflows are kept as long as the settings want. */
