@@ -97,7 +97,10 @@ test('the data format is noted, and a newer one than ours is refused', async () 
   assert.equal(await noted(), String(DATA_FORMAT));
   for (const newer of [String(DATA_FORMAT + 1), '1.5', '']) {
     await note(newer);
-    const refused = { name: 'NamespaceError', message: /namespace default have the format .*newer/ };
+    const refused = {
+      name: 'NamespaceError',
+      message: /namespace default have the format .*newer/,
+    };
     await assert.rejects(ensureDataFormat(connection, 'default'), refused, newer);
     assert.equal(await noted(), newer);
   }
