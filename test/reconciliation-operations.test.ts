@@ -86,6 +86,29 @@ test('entries set aside are delivered once they have a document; the rest is in 
   });
 });
 
+test('a change whose callback came and could not be delivered is counted apart', async () => {
+  await withSilentStage({ environment: { CALLBACK_RETRY_PAUSES: '1ms' } }, async (stage) => {
+    const [failed, silent] = stage.sandbox.createDocuments(2, { signers: 1 });
+    const signers = [failed, silent].map((document) => document?.signers[0] ?? '');
+    stage.sandbox.changeFaults({ failApi: 1 });
+    await deliver(stage, signers[0] ?? '');
+    stage.sandbox.replaceFaults();
+    for (const id of [failed?.id ?? '', silent?.id ?? '']) {
+      await stage.countersign.trackDocument(id);
+      await until(async () => (await stage.countersign.progress(id)).signers.length === 1);
+    }
+    for (const signer of signers) stage.sandbox.advanceSigner(signer, { status: 'visited' });
+    const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND EntriesSetAside > 0`;
+    await until(async () => (await stage.client.workflow.count(query)).count === 1);
+    const { counts, examples } = await reconcile(stage);
+    assert.deepEqual(counts.missed, { neverArrived: 1, arrivedAndFailed: 1, documentUnknown: 0 });
+    assert.match(
+      examples.find(({ documentId }) => documentId === failed?.id)?.what ?? '',
+      /^arrivedAndFailed; signer .* visited/,
+    );
+  });
+});
+
 /** Ends with its one entry set aside. @returns its Workflow ID */
 async function deliver({ client, taskQueue }: Stage, signerId: string): Promise<string> {
   const at = new Date().toISOString();
