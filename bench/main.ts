@@ -1,4 +1,5 @@
 /** `npm run bench -- <benchmark>`: exit 0 without failures, 1 with some, 2 for a wrong call. */
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { readArguments, UsageError } from './arguments.js';
@@ -37,6 +38,8 @@ async function run(invocation: Invocation & { kind: 'run' }): Promise<number> {
   // Before the run: what is committed meanwhile is not what ran.
   const description = await describeRun(await ownVersion(), loadBefore);
   const stop = new AbortController();
+  // Whatever is under way listens to it: thousands of calls, of some benchmarks.
+  setMaxListeners(0, stop.signal);
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => {
       stop.abort(new Error(`stopped by ${name}`));

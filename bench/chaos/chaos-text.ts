@@ -1,5 +1,5 @@
 /** A fault run as people read it. Pure. */
-import type { ChaosResult } from './chaos.js';
+import { failuresOf, type ChaosResult, type ChaosSettings } from './chaos-result.js';
 
 /** A table: what must be zero first. */
 export function chaosText(result: ChaosResult): string {
@@ -35,7 +35,13 @@ export function chaosText(result: ChaosResult): string {
     ...result.notTried.map((what) => ['NOT TRIED', what] as const),
     ...result.examples.map((what) => ['FOUND', what] as const),
   ];
-  return rows.map(([name, value]) => `${name.padEnd(38)}${value}`.trimEnd()).join('\n');
+  const table = rows.map(([name, value]) => `${name.padEnd(38)}${value}`.trimEnd());
+  return [...table, ...(failuresOf(result) === 0 ? [] : ['', againText(settings)])].join('\n');
+}
+
+function againText({ documents, seed, minutes }: ChaosSettings): string {
+  const command = `npm run chaos -- --documents ${documents} --seed ${seed} --minutes ${minutes}`;
+  return `The same faults again: ${command}\nTo keep them as a test, add the three to RUNS in test/chaos.test.ts.`;
 }
 
 function inWords(counts: Readonly<Record<string, number>>): string {
