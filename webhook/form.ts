@@ -16,6 +16,12 @@ const PLUS = 0x2b;
 const PERCENT = 0x25;
 const SPACE = 0x20;
 
+/** By byte; far below zero for what is no hex digit. */
+const HEX_DIGITS = Int16Array.from({ length: 256 }, (_, byte) => {
+  const digit = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(digit) ? -1000 : digit;
+});
+
 /** Callbacks have two to six fields; a body of separators alone must not cost memory. */
 const MAX_FIELDS = 1000;
 
@@ -66,7 +72,13 @@ function decodeBytes(raw: Buffer, plusMeans: number): Buffer {
   for (let index = 0; index < raw.length; index += 1) {
     const byte = raw[index];
     if (byte === PERCENT) {
-      decoded[length] = hexDigit(raw[index + 1]) * 16 + hexDigit(raw[index + 2]);
+      // A digit that is none, or not there, is a negative number, and so is their sum.
+      const value =
+        (HEX_DIGITS[raw[index + 1] ?? 0] ?? 0) * 16 + (HEX_DIGITS[raw[index + 2] ?? 0] ?? 0);
+      if (value < 0) {
+        throw new MalformedError('formMalformed', 'a percent sign without two hex digits after it');
+      }
+      decoded[length] = value;
       index += 2;
     } else {
       decoded[length] = byte === PLUS ? plusMeans : (byte ?? 0);
@@ -74,14 +86,4 @@ function decodeBytes(raw: Buffer, plusMeans: number): Buffer {
     length += 1;
   }
   return decoded.subarray(0, length);
-}
-
-function hexDigit(byte: number | undefined): number {
-  const digit = byte === undefined ? -1 : '0123456789abcdef'.indexOf(lowerCase(byte));
-  if (digit >= 0) return digit;
-  throw new MalformedError('formMalformed', 'a percent sign without two hex digits after it');
-}
-
-function lowerCase(byte: number): string {
-  return String.fromCharCode(byte).toLowerCase();
 }

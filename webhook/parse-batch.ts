@@ -10,7 +10,7 @@ import { MalformedError, TooLargeError } from './errors.js';
 import { parseJson } from './json.js';
 import { parseResourceUri } from '../provider/resource-uri.js';
 import { showEntry } from './show-entry.js';
-import { checkTime, parseTimestamp } from './timestamp.js';
+import { checkTime, parseTimestamp, type CheckedTime } from './timestamp.js';
 
 /** A batch as understood: every entry is in exactly one of the two lists. */
 export interface Batch {
@@ -42,16 +42,29 @@ export function parseBatch(bytes: Buffer, nowMs: number): Batch {
   }
   const changes: StatusChange[] = [];
   const setAside: SetAsideEntry[] = [];
+  const timeOf = timesRead(nowMs);
   list.forEach((entry: unknown, position) => {
-    const read = readEntry(entry, position, nowMs);
+    const read = readEntry(entry, position, timeOf);
     if (typeof read === 'string') setAside.push({ reason: read, entry: showEntry(entry) });
     else changes.push(read);
   });
   return { changes, setAside };
 }
 
+type TimeOf = (timestamp: string) => CheckedTime;
+
+/** Of the thousands of entries of a batch many share a second. */
+function timesRead(nowMs: number): TimeOf {
+  const known = new Map<string, CheckedTime>();
+  return (timestamp) => {
+    const read = known.get(timestamp) ?? checkTime(parseTimestamp(timestamp), nowMs);
+    known.set(timestamp, read);
+    return read;
+  };
+}
+
 /** The change that an entry tells of, or why it tells of none. */
-function readEntry(entry: unknown, position: number, nowMs: number): StatusChange | string {
+function readEntry(entry: unknown, position: number, timeOf: TimeOf): StatusChange | string {
   const name = nameOf(entry);
   if (name === undefined) return 'an entry without a name';
   if (name !== 'status') return 'an unknown name';
@@ -60,7 +73,7 @@ function readEntry(entry: unknown, position: number, nowMs: number): StatusChang
   const { resource_uri: uri, timestamp, value } = parsed.data;
   const resource = parseResourceUri(uri);
   if (resource === undefined || resource.kind === 'group') return 'an unknown kind of resource';
-  const { at, problem } = checkTime(parseTimestamp(timestamp), nowMs);
+  const { at, problem } = timeOf(timestamp);
   if (at === undefined) return problem;
   return resource.kind === 'document'
     ? { subject: 'document', id: resource.id, status: documentStatusOf(value), at, position }
