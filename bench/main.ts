@@ -16,11 +16,13 @@ import { outage } from './outage.js';
 import { reconcileLosses } from './reconcile-losses.js';
 import { reconcile } from './reconcile.js';
 import { start } from './start.js';
+import { worker } from './worker.js';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ...{ ack, batch, chaos, cluster, lifecycle, outage, reconcile },
   'reconcile-losses': reconcileLosses,
   start,
+  worker,
 };
 
 async function main(words: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 /** Runs as a process of its own, started by measured-process.ts: a worker, or a mere fetcher. */
+import type { WorkerOptions } from '@temporalio/worker';
 import PQueue from 'p-queue';
 import { pino } from 'pino';
 import { createProviderClient } from '../provider/provider-client.js';
@@ -9,7 +10,7 @@ import type { Question } from './measured-process.js';
 /** Peaks between two looks are missed; this short, they are small. */
 const LOOK_EVERY_MS = 20;
 
-const [role = '', bundlePath = ''] = process.argv.slice(2);
+const [role = '', bundlePath = '', more = '{}'] = process.argv.slice(2);
 const configuration = readConfiguration();
 
 let peakBytes = 0;
@@ -48,7 +49,8 @@ async function startRole(): Promise<() => Promise<void>> {
   if (role !== 'worker') return () => Promise.resolve();
   const logger = pino({ level: configuration.logLevel }, pino.destination(2));
   installRuntime(logger);
-  const options = { workflowBundle: { codePath: bundlePath } };
+  const given = JSON.parse(more) as Partial<WorkerOptions>;
+  const options = { workflowBundle: { codePath: bundlePath }, ...given };
   const worker = await startWorker(configuration, { logger, options });
   setInterval(look, LOOK_EVERY_MS).unref();
   return () => worker.close();

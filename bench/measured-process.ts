@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { ResourceBasedTuner, WorkerOptions } from '@temporalio/worker';
 import type { Environment } from '../configuration/settings.js';
 
 const CHILD = fileURLToPath(new URL('./measured-child.ts', import.meta.url));
@@ -24,21 +25,37 @@ export type Question =
 
 /** A running child. */
 export interface MeasuredProcess {
+  readonly pid: number;
   ask(question: Question): Promise<number>;
   /** Ends it in order. */
   close(): Promise<void>;
 }
 
+/** What to run. */
+export interface MeasuredOrder {
+  readonly role: 'worker' | 'fetcher';
+  readonly bundlePath: string;
+  readonly environment: Environment;
+  /** Of the worker, beside what its settings say. */
+  readonly options?: MeasuredWorkerOptions;
+}
+
+/** Those that can be written as JSON. */
+export type MeasuredWorkerOptions = Pick<
+  WorkerOptions,
+  | 'maxCachedWorkflows'
+  | 'workflowTaskPollerBehavior'
+  | 'activityTaskPollerBehavior'
+  | 'workflowThreadPoolSize'
+> & { readonly tuner?: ResourceBasedTuner };
+
 /** Starts a child; resolves when it is ready for work. */
 export async function spawnMeasured(
-  {
-    role,
-    bundlePath,
-    environment,
-  }: { role: 'worker' | 'fetcher'; bundlePath: string; environment: Environment },
+  { role, bundlePath, environment, options = {} }: MeasuredOrder,
   signal: AbortSignal,
 ): Promise<MeasuredProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, role, bundlePath], {
+  const words = [role, bundlePath, JSON.stringify(options)];
+  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...words], {
     env: { ...process.env, ...environment },
     // stdout is the report's.
     stdio: ['ignore', 2, 2, 'ipc'],
@@ -55,6 +72,7 @@ export async function spawnMeasured(
     throw error;
   }
   return {
+    pid: child.pid ?? -1,
     ask: (question) => {
       child.send(question);
       return answerOf(child, signal);

@@ -19,7 +19,7 @@ import type { AnnouncementReceiver } from './announcement-receiver.js';
 import { openServer } from './bench-stage.js';
 import type { Surroundings } from './benchmark.js';
 import { spawnMeasured } from './measured-process.js';
-import type { MeasuredProcess } from './measured-process.js';
+import type { MeasuredProcess, MeasuredWorkerOptions } from './measured-process.js';
 import { openedWith } from './taken-down.js';
 
 /** Everything, running, but no worker yet. */
@@ -32,7 +32,7 @@ export interface ReconcileStage {
   /** Aborted when the run is given up or the server ends by itself. */
   readonly signal: AbortSignal;
   /** A process of its own, with a worker or with the provider's client alone. */
-  spawn(role: 'worker' | 'fetcher'): Promise<MeasuredProcess>;
+  spawn(role: 'worker' | 'fetcher', options?: MeasuredWorkerOptions): Promise<MeasuredProcess>;
   /** Takes everything down in order and removes what was written. */
   close(): Promise<void>;
 }
@@ -86,8 +86,8 @@ async function openParts(
   const temporal = { connectionOptions: { address } };
   const countersign = await connect({ temporal, taskQueue, provider });
   closers.push(() => countersign.close());
-  const spawn = async (role: 'worker' | 'fetcher'): Promise<MeasuredProcess> => {
-    const measured = await spawnMeasured({ role, bundlePath, environment }, signal);
+  const spawn: ReconcileStage['spawn'] = async (role, options = {}) => {
+    const measured = await spawnMeasured({ role, bundlePath, environment, options }, signal);
     closers.push(() => measured.close());
     return measured;
   };
