@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { CallbackInbox, InboxMessage, StoreResult } from '../webhook/callback-inbox.js';
@@ -79,6 +80,7 @@ interface SettingOptions {
   readonly atOnce?: number;
   readonly retryEveryMs?: number;
   readonly groupsFrom?: number;
+  readonly groupsFromMs?: number;
 }
 
 async function setUp(context: TestContext, options: SettingOptions = {}): Promise<Setting> {
@@ -392,6 +394,22 @@ test('of many that wait, those that may share a write do, in order, and one that
   assert.deepEqual(alone, notices);
   assert.equal(await setting.metric('handed_over_total'), 39);
   assert.equal(setting.spooling.report().failedEntries, 1);
+});
+
+test('where Temporal is slow, few that wait share a write, too', async (context) => {
+  const setting = await setUp(context, { groupsFromMs: 200 });
+  const { temporal } = setting;
+  temporal.isAway();
+  await setting.store('0');
+  const notices = numbers(1, 12);
+  await Promise.all(
+    notices.map((documentId) =>
+      setting.spooling.store({ kind: 'notice', document: { documentId } }),
+    ),
+  );
+  temporal.answer = () => delay(40, 'stored');
+  await idle(setting);
+  assert.deepEqual(temporal.taken, ['0', notices.join(' ')]);
 });
 
 test('it is told how much waits and for how long', async (context) => {

@@ -21,10 +21,12 @@ const NEIGHBOURS = 8;
 
 /**
  * So many are handed over within seconds one by one, with the order kept to the letter. Where more
- * wait, what may share a write does, group after group: Temporal and the provider's next callbacks
- * should not wait for minutes. Within a group and from group to group the order of arrival is kept.
+ * So many are handed over within seconds one by one, with the order kept to the letter. Where
+ * more wait, or Temporal takes so long for each that even these would, what may share a write does,
+ * group after group: Temporal and the next callbacks should not wait for minutes. Within a
  */
 const GROUPS_FROM = 250;
+const GROUPS_FROM_MS = 2_500;
 const GROUP_MAX_MEMBERS = 500;
 
 const PROGRESS_EVERY_MS = 5000;
@@ -47,6 +49,8 @@ export interface SpoolHandoverOptions {
   readonly pauseMaxMs?: number;
   /** Where as many wait, those that may share a write do; 250 unless told. */
   readonly groupsFrom?: number;
+  /** Where they would take as long one by one, in ms; 2,500 unless told. */
+  readonly groupsFromMs?: number;
 }
 
 type Outcome = { readonly result: StoreResult } | { readonly error: unknown };
@@ -60,6 +64,8 @@ export class SpoolHandover {
   #failures = 0;
   #handedOver = 0;
   #toldAtMs = 0;
+  /** What the latest one took. */
+  #msPerEntry = 0;
 
   constructor(options: SpoolHandoverOptions) {
     this.#options = options;
@@ -80,8 +86,7 @@ export class SpoolHandover {
     const { spool, atOnce = 1 } = this.#options;
     this.#handedOver = 0;
     while (!signal.aborted) {
-      const isMany =
-        this.#failures === 0 && spool.status().entries >= (this.#options.groupsFrom ?? GROUPS_FROM);
+      const isMany = this.#failures === 0 && this.#areMany(spool.status().entries);
       const count = isMany ? GROUP_MAX_MEMBERS : atOnce;
       const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
       if (waiting.length === 0 && spool.isIdle) break;
@@ -94,6 +99,11 @@ export class SpoolHandover {
       }
     }
     this.#pace.stop();
+  }
+
+  #areMany(entries: number): boolean {
+    const { groupsFrom = GROUPS_FROM, groupsFromMs = GROUPS_FROM_MS } = this.#options;
+    return entries >= groupsFrom || entries * this.#msPerEntry >= groupsFromMs;
   }
 
   /**
@@ -111,8 +121,10 @@ export class SpoolHandover {
   }
 
   async #handOver(entries: readonly SpoolEntry[]): Promise<void> {
+    const beganMs = performance.now();
     const tries = entries.map(async (entry) => [entry, await this.#tryOut(entry)] as const);
     const outcomes = await Promise.all(tries);
+    this.#msPerEntry = (performance.now() - beganMs) / entries.length;
     this.#failures = outcomes.some(([, outcome]) => isAway(outcome)) ? this.#failures + 1 : 0;
     for (const [entry, outcome] of outcomes) await this.#conclude(entry, outcome);
   }
