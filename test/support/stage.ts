@@ -49,13 +49,16 @@ export interface StageOptions {
   readonly maxCachedWorkflows?: number;
   /** Whether the sandbox's callbacks reach the webhook; true unless told. */
   readonly subscribes?: boolean;
+  /** More of the Temporal server's dynamic configuration. */
+  readonly dynamicConfig?: Readonly<Record<string, unknown>>;
 }
 
 /** Sets everything up; `close()` takes it down in order. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   if (!hasRuntime) installRuntime(logger);
   hasRuntime = true;
-  const server = await startTestServer();
+  const { maxCachedWorkflows, dynamicConfig = {} } = options;
+  const server = await startTestServer({ dynamicConfig });
   const folder = await mkdtemp(join(tmpdir(), 'countersign-stage-'));
   const sandbox = await createSandbox({
     batchIntervalMs: 0,
@@ -66,7 +69,6 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const environment = environmentFor(sandbox, folder, options.environment);
   const configuration = readWorkerConfiguration(environment);
   const { taskQueue, provider, followUp, encryptionKeys } = configuration;
-  const { maxCachedWorkflows } = options;
   const workerOptions = {
     workflowBundle: await bundleFor(encryptionKeys),
     ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),

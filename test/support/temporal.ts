@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { findTemporalServer } from '../../cli/temporal-binary.js';
-import { startTemporalServer } from '../../cli/temporal-server.js';
+import { startTemporalServer, type TemporalServerOptions } from '../../cli/temporal-server.js';
 
 const CACHE = fileURLToPath(new URL('../../.countersign/cache', import.meta.url));
 
@@ -28,8 +28,11 @@ export function findTestBinary(): Promise<string> {
  * Starts a development server in memory, on free ports, without a UI: 0.3 s when the binary is
  * there. It ends with the test's process at the latest; stop it, or that process waits for it.
  */
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer(
+  options: Pick<TemporalServerOptions, 'dynamicConfig'> = {},
+): Promise<TestServer> {
   const { address, stop } = await startTemporalServer({
+    ...options,
     binary: await findTestBinary(),
     port: 0,
     onExit: (reason) => {
