@@ -47,6 +47,13 @@ async function run(invocation: Invocation & { kind: 'run' }): Promise<number> {
       stop.abort(new Error(`stopped by ${name}`));
     });
   }
+  process.on('uncaughtException', (error) => {
+    // The SDK's retry of a call whose client was closed meanwhile throws where nobody can catch it,
+    // and would keep what was started from being taken down.
+    if (stop.signal.aborted && error.message === 'Channel has been shut down') return;
+    process.stderr.write(`bench: ${error.stack ?? error.message}\n`);
+    process.exit(1);
+  });
   const onProgress = (line: string): void => void process.stderr.write(`${line}\n`);
   const report = await benchmark.run(settings, { onProgress, signal: stop.signal });
   if (keep) onProgress(`kept as ${await keepRun(name, settings, report, description)}`);

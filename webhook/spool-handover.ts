@@ -21,9 +21,9 @@ const NEIGHBOURS = 8;
 
 /**
  * So many are handed over within seconds one by one, with the order kept to the letter. Where more
- * wait, or Temporal takes so long for each that even these would, what may share a write does, group
- * after group: Temporal and the provider's next callbacks should not wait for minutes. The order of
- * arrival is kept within a group and from group to group.
+ * wait, or Temporal takes so long for each that even these would, what may share a write does,
+ * group after group: Temporal and the provider's next callbacks should not wait for minutes. The
+ * order of arrival is kept within a group and from group to group.
  */
 const GROUPS_FROM = 250;
 const GROUPS_FROM_MS = 2_500;
