@@ -10,6 +10,7 @@ import {
   noticeReceivedSignal,
   type StatusReport,
 } from '../workflows/contract.js';
+import { openGuardedTemporal } from './support/guarded-temporal.js';
 import { until } from './support/until.js';
 import {
   caughtUp,
@@ -204,6 +205,25 @@ test('readiness, metrics and the log tell of the outage and of its end', async (
       line,
     );
   }
+});
+
+test('a Temporal that refuses the webhook the right to write: callbacks wait until it has it', async (context) => {
+  const temporal = await openTemporal(context);
+  const door = await openGuardedTemporal(temporal.address);
+  context.after(() => door.close());
+  const place = await makeWebhookPlace(context, { ...temporal, address: door.address });
+  const webhook = await place.start();
+  door.refuse('StartWorkflowExecution');
+  const waiting = await sendInOrder(webhook, place, 3);
+  const { status, json } = await webhook.get('/health/ready');
+  assert.deepEqual([status, json['reason']], [200, 'Temporal takes no callbacks']);
+  assert.ok(
+    webhook.lines.some((line) => /"level":40.*Request unauthorized/.test(line)),
+    webhook.lines.join('\n'),
+  );
+  door.refuse();
+  await caughtUp(webhook);
+  await assertDelivered(temporal, waiting);
 });
 
 test('a Temporal that is frozen delays no more than the callbacks that wait for it', async (context) => {

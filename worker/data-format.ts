@@ -1,6 +1,6 @@
 /** The format of the data in a namespace: an older build keeps its hands off a newer one's. */
-import { call, messageOf, NamespaceError, permitted } from './namespace.js';
-import type { NamespaceConnection } from './namespace.js';
+import { call, messageOf } from './namespace.js';
+import { NamespaceError, permitted, type NamespaceConnection } from './permissions.js';
 
 /**
  * Of what workflows keep and histories hold. Raised by a version whose data an earlier one would

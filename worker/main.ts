@@ -11,7 +11,9 @@ import { createDataConverter } from '../codec/data-converter.js';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
+import { isDenied, reasonsOf } from './permissions.js';
 import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
+import { runToItsEnd } from './worker-end.js';
 import { workflowSource } from './workflow-bundle.js';
 
 /** A worker that polls. */
@@ -43,7 +45,7 @@ const WORKER_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'war
 export function installRuntime(logger: Logger, metricsAddress?: string): void {
   const write = ({ level, message, meta }: LogEntry): void => {
     const name = level === 'ERROR' ? 'error' : WORKER_LEVELS[level];
-    logger[name](meta ?? {}, message);
+    logger[name](level === 'ERROR' ? readable(meta) : (meta ?? {}), message);
   };
   Runtime.install({
     shutdownSignals: [],
@@ -53,6 +55,12 @@ export function installRuntime(logger: Logger, metricsAddress?: string): void {
       ...(metricsAddress && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
     },
   });
+}
+
+/** An error is no JSON: of why a worker failed nothing would be told. */
+function readable(meta: NonNullable<LogEntry['meta']> = {}): NonNullable<LogEntry['meta']> {
+  const { error } = meta;
+  return error instanceof Error ? { ...meta, error: reasonsOf(error) } : meta;
 }
 
 /** Ensures what the namespace needs, then polls. The runtime must be installed. */
@@ -72,7 +80,7 @@ export async function startWorker(
     closers.push(() => connection.close());
     const dataConverter = createDataConverter(configuration.encryptionKeys);
     const client = new Client({ connection, namespace, dataConverter });
-    await ensureSurroundings(client, connection, configuration, logger);
+    await ensureAt(address, () => ensureSurroundings(client, connection, configuration, logger));
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
     const parts = createWorkerParts(configuration, client, logger);
@@ -89,7 +97,7 @@ export async function startWorker(
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,
     });
-    const ended = worker.run();
+    const ended = runToItsEnd(worker);
     closers.push(() => shutDown(worker, ended));
     return { ended, close };
   } catch (error) {
@@ -102,10 +110,20 @@ async function connectTo(address: string, options: ConnectionOptions): Promise<C
   try {
     return await Connection.connect({ ...options, address });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`Temporal at ${address} (TEMPORAL_ADDRESS) does not answer: ${why}`, {
+    const does = isDenied(error) ? 'does not let this worker in' : 'does not answer';
+    const about = isDenied(error) ? 'TEMPORAL_API_KEY, TEMPORAL_TLS_…' : 'TEMPORAL_ADDRESS';
+    throw new Error(`Temporal at ${address} ${does} (${about}): ${reasonsOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** What fails names the server: a profile may have said another one than was meant. */
+async function ensureAt(address: string, ensure: () => Promise<void>): Promise<void> {
+  try {
+    await ensure();
+  } catch (error) {
+    throw new Error(`${address}: ${reasonsOf(error)}`, { cause: error });
   }
 }
 
@@ -127,7 +145,14 @@ async function main(): Promise<void> {
       worker.close().catch(fail);
     });
   }
-  await worker.ended.finally(() => worker.close());
+  try {
+    await worker.ended;
+  } catch (error) {
+    // What broke it is to be told, whatever closing makes of it.
+    await worker.close().catch(() => undefined);
+    throw error;
+  }
+  await worker.close();
 }
 
 function fail(error: unknown): void {

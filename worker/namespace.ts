@@ -1,10 +1,11 @@
 /** What Countersign needs of its Temporal namespace, ensured before the worker polls. */
 import { SearchAttributeType } from '@temporalio/common';
 import { isGrpcServiceError } from '@temporalio/client';
-import type { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+import { NamespaceError, permitted, refusal } from './permissions.js';
+import type { NamespaceConnection } from './permissions.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 type IndexedValueType = proto.temporal.api.enums.v1.IndexedValueType;
@@ -24,17 +25,6 @@ const CALL_DEADLINE_MS = 10_000;
 /** A production cluster takes a second or two until every process knows a new attribute. */
 const USABLE_DEADLINE_MS = 60_000;
 const USABLE_POLL_MS = 250;
-
-/** The namespace is not as Countersign needs it, and cannot be made so; the message says why. */
-export class NamespaceError extends Error {
-  override readonly name = 'NamespaceError';
-}
-
-/** What is needed of a connection; a worker's own has it, too. */
-export type NamespaceConnection = Pick<
-  Connection,
-  'operatorService' | 'workflowService' | 'withDeadline'
->;
 
 /**
  * Registers missing search attributes, and returns once a query on all of them is accepted: also
@@ -100,12 +90,30 @@ async function addSearchAttributes(
   } catch (error) {
     // Another worker that starts at the same moment may have been first.
     if (isGrpcServiceError(error) && /already exists/i.test(error.details)) return;
-    const names = Object.keys(searchAttributes).join(', ');
     throw new NamespaceError(
-      `the search attributes ${names} are missing in namespace ${namespace} and could not be ` +
-        `added: ${messageOf(error)}`,
+      `search attributes are missing in namespace ${namespace} and could not be added ` +
+        `(${messageOf(error)}): give this worker the right to, or have them added: ` +
+        `temporal operator search-attribute create -n ${namespace} ${optionsFor(searchAttributes)}`,
     );
   }
+}
+
+/** As the command line takes them. */
+function optionsFor(searchAttributes: Readonly<Record<string, IndexedValueType>>): string {
+  const words = new Map<number, string>(
+    Object.entries(INDEXED_TYPES).map(([word, number]) => [number, pascalCase(word)]),
+  );
+  return Object.entries(searchAttributes)
+    .map(([name, type]) => `--name ${name} --type ${words.get(type) ?? ''}`)
+    .join(' ');
+}
+
+/** `KEYWORD_LIST` as the server's tools spell it: `KeywordList`. */
+function pascalCase(word: string): string {
+  return word
+    .split('_')
+    .map((part) => `${part.charAt(0)}${part.slice(1).toLowerCase()}`)
+    .join('');
 }
 
 async function untilUsable(connection: NamespaceConnection, namespace: string): Promise<void> {
@@ -120,7 +128,8 @@ async function untilUsable(connection: NamespaceConnection, namespace: string): 
       );
       return;
     } catch (error) {
-      if (isPermissionDenied(error)) throw denied(namespace, 'count workflows', error);
+      const refused = refusal(namespace, 'count workflows', error);
+      if (refused) throw refused;
       if (Date.now() > deadlineMs) {
         throw new NamespaceError(
           `search attributes are still not usable in namespace ${namespace}: ${messageOf(error)}`,
@@ -167,32 +176,6 @@ export function call<Result>(
   make: () => Promise<Result>,
 ): Promise<Result> {
   return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
-}
-
-/** @throws NamespaceError that says what is not permitted, where Temporal says so */
-export async function permitted<Result>(
-  namespace: string,
-  what: string,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw isPermissionDenied(error) ? denied(namespace, what, error) : error;
-  }
-}
-
-const GRPC_PERMISSION_DENIED = 7;
-
-function isPermissionDenied(error: unknown): boolean {
-  return isGrpcServiceError(error) && (error.code as number) === GRPC_PERMISSION_DENIED;
-}
-
-function denied(namespace: string, what: string, error: unknown): NamespaceError {
-  return new NamespaceError(
-    `Temporal does not let this worker ${what} in namespace ${namespace} (${messageOf(error)}): ` +
-      'give its API key or certificate the right to write there (TEMPORAL_API_KEY, TEMPORAL_NAMESPACE)',
-  );
 }
 
 /** What an error says, for a sentence. */

@@ -17,7 +17,8 @@ import type { AnnouncementSettings } from './announcement-settings.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { ensureDataFormat } from './data-format.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
-import type { NamespaceConnection } from './namespace.js';
+import { permitted, requirePolling } from './permissions.js';
+import type { NamespaceConnection } from './permissions.js';
 import { ensureSchedule, ensureWatch } from './schedule.js';
 
 /**
@@ -33,7 +34,10 @@ export interface WorkerParts {
   close(): Promise<void>;
 }
 
-/** The namespace's search attributes and retention, the Schedule and its watch. */
+/**
+ * The namespace's search attributes and retention, the Schedule and its watch, the right to poll.
+ * @throws NamespaceError that says in a line what is not as it must be, and what to do
+ */
 export async function ensureSurroundings(
   client: Client,
   connection: NamespaceConnection,
@@ -44,6 +48,7 @@ export async function ensureSurroundings(
   const untold = await ensureDataFormat(connection, namespace);
   if (untold !== undefined) logger.warn(untold);
   await ensureSearchAttributes(connection, namespace);
+  await requirePolling(connection, namespace, configuration.taskQueue);
   const note = await ensureRetention(connection, namespace, configuration.retentionMs);
   if (note !== undefined) logger.info(note);
   await ensureReconciliation(client, configuration, logger);
@@ -54,9 +59,13 @@ async function ensureReconciliation(
   { taskQueue, schedule }: WorkerConfiguration,
   logger: Logger,
 ): Promise<void> {
-  const note = await ensureSchedule(client, taskQueue, schedule);
+  const { namespace } = client.options;
+  const note = await permitted(namespace, 'keep its Schedule of the reconciliation', () =>
+    ensureSchedule(client, taskQueue, schedule),
+  );
   if (note !== undefined) logger.info(note);
-  if (schedule.cron !== undefined) await ensureWatch(client, taskQueue);
+  if (schedule.cron === undefined) return;
+  await permitted(namespace, 'start workflows', () => ensureWatch(client, taskQueue));
 }
 
 /** Put together from the settings; `client` stays the caller's to close. */
