@@ -66,7 +66,11 @@ function setUp(limits: { maxBytes?: number; maxMembers?: number } = {}): Setting
   const temporal = new HeldInbox();
   const groups: number[] = [];
   const onGroup = (members: number): void => void groups.push(members);
-  return { temporal, groups, inbox: new GroupingInbox({ inbox: temporal, onGroup, ...limits }) };
+  return {
+    temporal,
+    groups,
+    inbox: new GroupingInbox({ writesMax: 4, inbox: temporal, onGroup, ...limits }),
+  };
 }
 
 /** Four writes under way: what comes now waits. */

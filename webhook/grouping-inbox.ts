@@ -25,8 +25,11 @@ import type {
 import { BusyError } from './errors.js';
 import { isOutage } from './temporal-outage.js';
 
-/** Together in flight. While there are fewer, and no group among them, nobody waits. */
-const WRITES_MAX = 4;
+/**
+ * Together in flight. While there are fewer, and no group among them, nobody waits. A small group
+ * costs Temporal more than its members alone would: a delivery has its own workflow and activity.
+ */
+const WRITES_MAX = 16;
 
 /** As many connections as the server takes at most: more never wait. */
 const GROUP_MAX_MEMBERS = 1000;
@@ -47,6 +50,8 @@ interface GroupingInboxOptions {
   readonly now?: () => number;
   readonly maxBytes?: number;
   readonly maxMembers?: number;
+  /** Together in flight; 16 unless told. */
+  readonly writesMax?: number;
 }
 
 interface Waiting {
@@ -67,6 +72,7 @@ export class GroupingInbox implements CallbackInbox {
   readonly #now: () => number;
   readonly #maxBytes: number;
   readonly #maxMembers: number;
+  readonly #writesMax: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #writes = 0;
@@ -78,6 +84,7 @@ export class GroupingInbox implements CallbackInbox {
     this.#now = options.now ?? Date.now;
     this.#maxBytes = options.maxBytes ?? GROUP_MAX_BYTES;
     this.#maxMembers = options.maxMembers ?? GROUP_MAX_MEMBERS;
+    this.#writesMax = options.writesMax ?? WRITES_MAX;
   }
 
   /** Throws BusyError too, before anything of the message is kept. */
@@ -99,7 +106,7 @@ export class GroupingInbox implements CallbackInbox {
   }
 
   #writeWaiting(): void {
-    if (this.#waiting.length === 0 || this.#writes >= WRITES_MAX) return;
+    if (this.#waiting.length === 0 || this.#writes >= this.#writesMax) return;
     void this.#write(this.#takeWaiting());
   }
 
