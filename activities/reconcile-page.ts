@@ -3,7 +3,7 @@ import PQueue from 'p-queue';
 import type { DocumentListingQuery } from '../provider/document-listing.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
-import { NO_COUNTS, ROW_MARKS } from '../workflows/contract.js';
+import { FAILURE_TYPES, NO_COUNTS, ROW_MARKS } from '../workflows/contract.js';
 import type {
   Activities,
   DocumentSnapshot,
@@ -18,7 +18,7 @@ import {
   type Compared,
   type Comparison,
 } from './compare-document.js';
-import { withFailures } from './failures.js';
+import { permanent, withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
 import { knownDocuments, type KnownDocument, type LookUpMemory } from './known-documents.js';
 import { findingOf, sumOfFindings } from './missed-figures.js';
@@ -31,6 +31,12 @@ export interface ReconcilePageDependencies extends Comparison {
 
 /** Pages that one worker asks the provider for at a time; it has others to serve as well. */
 const LISTINGS_AT_ONCE = 2;
+
+/** Rows that fit into the result, and so into a payload's 2 MB. Asked for are 1,000 at the most. */
+const ROWS_MAX = 100_000;
+
+/** Of why a document could not be compared, in characters. */
+const REASON_MAX_LENGTH = 500;
 
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
@@ -99,6 +105,7 @@ async function readPage(
   const signal = Context.current().cancellationSignal;
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
+    if (page) requireRows(page.documents.length + page.unreadable, limit);
     return page ?? 'the provider has no such listing (404)';
   } catch (error) {
     // Only the first page can tell: a later one that is refused is a failure of its own.
@@ -106,6 +113,15 @@ async function readPage(
     if (isRefused) return error.message;
     throw error;
   }
+}
+
+function requireRows(rows: number, limit: number): void {
+  if (rows <= ROWS_MAX) return;
+  throw permanent(
+    FAILURE_TYPES.requestRefused,
+    `The provider answered a page of ${limit} rows with ${rows}: more than ${ROWS_MAX} are not ` +
+      'taken. It does not heed `limit`; see RECONCILE_LISTING for another listing.',
+  );
 }
 
 function queryOf(
@@ -168,7 +184,8 @@ export async function orLeftOut(
     cancellationSignal.throwIfAborted();
     if (info.attempt < WHOLE_PAGE_ATTEMPTS) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    const finding = findingOf('failed', documentId, `could not be compared: ${why}`);
+    const what = `could not be compared: ${why.slice(0, REASON_MAX_LENGTH)}`;
+    const finding = findingOf('failed', documentId, what);
     return { ...finding, mark: ROW_MARKS.failed };
   }
 }

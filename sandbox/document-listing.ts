@@ -94,10 +94,13 @@ interface Page {
 interface Asked {
   readonly limit: number;
   readonly offset: number;
+  /** So many rows to a page, whatever is asked for. */
+  readonly rows?: number | undefined;
 }
 
 /** How many one page holds at most. */
-function pageSize({ limit }: Asked): number {
+function pageSize({ limit, rows }: Asked): number {
+  if (rows !== undefined) return rows;
   return limit === 0 ? MAX_LIMIT : Math.min(limit, MAX_LIMIT);
 }
 

@@ -42,6 +42,8 @@ const faultsSchema = z.strictObject({
   failPages: z.array(z.number().int().min(0)).max(1000).default([]),
   /** Pages of documents wait so many milliseconds. */
   slowListingMs: delay.default(0),
+  /** Pages of documents hold so many rows, whatever is asked for; 0: as asked. */
+  pageRows: z.number().int().min(0).max(1_000_000).default(0),
   /** After each page of documents so many that stand before its end, tag `churn`, are removed. */
   churnArchive: count.default(0),
   /** After each page of documents so many new ones come to the front. */

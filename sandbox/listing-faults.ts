@@ -35,7 +35,7 @@ export function refuseListing({ faults }: SandboxCore, query: DocumentQuery): vo
 export function churnListing(
   core: SandboxCore,
   oldestFirst: readonly DocumentRecord[],
-  query: DocumentQuery,
+  query: DocumentQuery & { readonly rows?: number },
 ): void {
   const { churnArchive, churnCreate } = core.faults.current;
   if (churnArchive > 0) {

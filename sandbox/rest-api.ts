@@ -67,15 +67,16 @@ function addDocuments(router: Router, core: SandboxCore): void {
   });
   router.get('/document/', async (context) => {
     const query = accepted(documentQuerySchema, context.query);
-    const { slowListingMs } = core.faults.current;
+    const { slowListingMs, pageRows } = core.faults.current;
     if (slowListingMs > 0) await delay(slowListingMs, undefined, { ref: false });
     refuseListing(core, query);
     const found = core.listed(listingKey(query), wantedBy(query));
     const withSigners = query.nosigners !== '1';
-    context.body = page(found, query, context.URL, (document) =>
+    const asked = { ...query, ...(pageRows > 0 && { rows: pageRows }) };
+    context.body = page(found, asked, context.URL, (document) =>
       listedDocument(document, withSigners),
     );
-    churnListing(core, found, query);
+    churnListing(core, found, asked);
   });
   router.get('/document/:id/', (context) => {
     const document = register.document(id(context));

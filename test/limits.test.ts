@@ -3,17 +3,30 @@
  * whole takes longer than a test may; `LIMITS_FULL=1` runs it at full size.
  */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { openArchive } from '../activities/index.js';
 import {
   documentWorkflowId,
+  NO_COUNTS,
   SEARCH_ATTRIBUTES,
   statusChangedSignal,
   WORKFLOW_TYPES,
+  type ArchiveReceipt,
   type StatusReport,
 } from '../workflows/contract.js';
 import { documentPage } from '../provider/document-listing.js';
+import { documentStart } from '../workflows/document-start.js';
 import { readConfiguration } from '../worker/configuration.js';
+import {
+  isTracked,
+  pagesOf,
+  reconcile,
+  startReconciliation,
+  withSilentStage,
+} from './support/reconciling.js';
+import { json, startStage } from './support/provider-stage.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 import { sendTo } from './support/webhook-harness.js';
@@ -176,6 +189,148 @@ test('a page of 5,000 documents is read; to be asked for, it is refused in words
   const environment = { ...stage.environment, RECONCILE_PAGE_SIZE: '5000' };
   assert.throws(() => readConfiguration(environment), /RECONCILE_PAGE_SIZE.*1000/);
 });
+
+/** The largest payload in a workflow's history, in bytes. */
+async function largestPayload({ client }: Stage, workflowId: string): Promise<number> {
+  let largest = 0;
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+    const { data } = value as { data?: unknown };
+    if (data instanceof Uint8Array) largest = Math.max(largest, data.length);
+    for (const child of Object.values(value)) walk(child);
+  };
+  walk(await client.workflow.getHandle(workflowId).fetchHistory());
+  return largest;
+}
+
+/** Of ten thousand documents two are taken for shown before: what remembers them is a filter. */
+function assertAbout(documents: number, expected: number): void {
+  assert.ok(documents <= expected && documents > expected - 5, String(documents));
+}
+
+test('5,000 documents that come in one page, few of them new: each is counted once', async () => {
+  const environment = { RECONCILE_PAGE_SIZE: '1000', RECONCILE_ADOPT: 'ignore,wanted=adopt' };
+  await withSilentStage({ environment }, async (page) => {
+    const archive = openArchive(pathToFileURL(page.archiveFolder).href);
+    const wanted = (count: number): string[] =>
+      page.sandbox.createDocuments(count, { signers: 1, group: 'wanted' }).map(({ id }) => id);
+    // The first to be created are the last to be shown.
+    const [archived, adopted] = [wanted(7), wanted(10)];
+    page.sandbox.createDocuments(4_983, { signers: 1 });
+    for (const id of archived) await archive.erase(id, tombstoneOf(id));
+    page.sandbox.changeFaults({ pageRows: 5_000 });
+    const { workflowId, report: running } = await startReconciliation(page);
+    const report = await running;
+    assert.deepEqual(report.failedParts, []);
+    const { documents, unknownIgnored, unlisted, counts } = report;
+    assert.deepEqual(
+      { unlisted, ...counts },
+      {
+        ...NO_COUNTS,
+        ...{ unlisted: 0, alreadyArchived: 7, adopted: 10 },
+        ...{ repairedDocuments: 10, missedDocuments: 10, repairedChanges: 20 },
+        missed: { ...NO_COUNTS.missed, documentUnknown: 20 },
+      },
+    );
+    assertAbout(documents, 5_000);
+    assertAbout(unknownIgnored, 4_983);
+    for (const id of adopted) assert.ok(await isTracked(page, id));
+    assert.deepEqual((await pagesOf(page, workflowId)).offsets, [0]);
+    const bytes = await largestPayload(page, workflowId);
+    assert.ok(bytes > 5_000 * 17 && bytes < 100_000, `${bytes} bytes`);
+    const again = await reconcile(page);
+    assertAbout(again.documents, 5_000);
+    assert.equal(again.counts.repairedDocuments, 0);
+  });
+});
+
+/** A provider whose whole listing is one page of the shortest rows. */
+async function withListing(rows: number, use: (apiUrl: string) => Promise<void>): Promise<void> {
+  const objects = Array.from({ length: rows }, () => ({ uuid: randomUUID(), status: '10' }));
+  const page = { meta: { next: null, total_count: rows }, objects };
+  const provider = await startStage(json(page));
+  try {
+    await use(`${provider.origin}/api/v1`);
+  } finally {
+    await provider.close();
+  }
+}
+
+const IGNORING = { RECONCILE_ADOPT: 'ignore' };
+/** What one page may hold (activities/reconcile-page.ts); its result has 1.7 MB. */
+const PAGE_ROWS = 100_000;
+
+test('a page of more rows than a payload can tell of is given up at once, and told of', async () => {
+  await withListing(PAGE_ROWS + 1, async (apiUrl) => {
+    await withSilentStage(
+      { environment: { ...IGNORING, LEGALESIGN_API_URL: apiUrl } },
+      async (page) => {
+        const { failedParts, isComplete } = await reconcile(page);
+        assert.equal(isComplete, false);
+        assert.match(
+          failedParts[0]?.reason ?? '',
+          /a page of 500 rows with 100001: more than 100000/,
+        );
+      },
+    );
+  });
+});
+
+const FULL_ONLY = { ...PATIENCE, skip: !isFull && 'at full size only: LIMITS_FULL=1' };
+
+test('a page of as many rows as a payload can tell of is read', FULL_ONLY, async () => {
+  await withListing(PAGE_ROWS, async (apiUrl) => {
+    const COUNTERSIGN_ENCRYPTION_KEYS = `k1:${randomBytes(32).toString('base64')}`;
+    const environment = { ...IGNORING, COUNTERSIGN_ENCRYPTION_KEYS, LEGALESIGN_API_URL: apiUrl };
+    await withSilentStage({ environment }, async (page) => {
+      const { failedParts, unknownIgnored } = await reconcile(page);
+      assert.deepEqual(failedParts, []);
+      assert.ok(unknownIgnored > PAGE_ROWS * 0.999, String(unknownIgnored));
+    });
+  });
+});
+
+/** More than are found before they are asked for. */
+const UNLISTED = 6_100;
+test(
+  `${UNLISTED} open documents that no listing shows are asked for part by part`,
+  FULL_ONLY,
+  async () => {
+    const environment = { RECONCILE_LISTING: 'groups', RECONCILE_GROUPS: 'sandbox' };
+    await withSilentStage({ environment }, async (page) => {
+      // At the provider they have moved into another group since.
+      const moved = page.sandbox.createDocuments(UNLISTED, { signers: 1, group: 'moved' });
+      await inFlights(moved, 50, ({ id, signers }) =>
+        page.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+          ...documentStart({
+            documentId: id,
+            group: 'sandbox',
+            signers: signers.map((signerId) => ({ id: signerId, status: 'sent' })),
+          }),
+          // Nobody is there to run them: that they are open is enough.
+          taskQueue: 'nobody',
+        }),
+      );
+      const open = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}'`;
+      await until(async () => (await page.client.workflow.count(open)).count === UNLISTED);
+      const { workflowId, report: running } = await startReconciliation(page);
+      const report = await running;
+      assert.deepEqual([report.failedParts, report.unlisted], [[], UNLISTED]);
+      const { events } = await page.client.workflow.getHandle(workflowId).fetchHistory();
+      const asked = (events ?? []).flatMap(
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name ?? [],
+      );
+      const parts = asked.join(' ').match(/findUnlisted( reconcileDocuments)+/g) ?? [];
+      assert.equal(parts.length, 2);
+    });
+  },
+);
+
+function tombstoneOf(documentId: string): ArchiveReceipt {
+  const workflow = { workflowId: '', firstExecutionRunId: '' };
+  const nothing = { files: [], providerHash: '', changes: [], workflow };
+  return { documentId, archivedAt: '', erasedAt: '2026-01-01T00:00:00Z', ...nothing };
+}
 
 /** Temporal's number of `WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND`. */
 const UNHANDLED_COMMAND = 1;

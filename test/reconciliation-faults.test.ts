@@ -16,6 +16,8 @@ test('a page that fails for ever is left out and told of; the rest goes on', asy
       assert.equal(report.isComplete, false);
       assert.equal(report.failedParts.length, 1);
       assert.match(report.failedParts[0]?.what ?? '', /rows from 16/);
+      // What was answered last, not that time is up.
+      assert.match(report.failedParts[0]?.reason ?? '', /was answered 500/);
       assert.ok(report.counts.adopted >= 50, String(report.counts.adopted));
       stage.sandbox.replaceFaults();
       const next = await reconcile(stage);

@@ -67,6 +67,7 @@ import type { Attention, DocumentState, OwedAnnouncement } from './document-stat
 import { detailsOf, stallReason, waitSummary } from './document-details.js';
 import { DESCRIBED as described } from './document-messages.js';
 import { missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
+import { lastFailureBefore } from './failure-text.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
 import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
@@ -549,7 +550,7 @@ function attentionOf(error: unknown): Attention | undefined {
     return { failureType: cause.type ?? 'Failure', message: cause.message };
   }
   if (cause instanceof TimeoutFailure) {
-    const last = cause.cause?.message ?? cause.message;
+    const last = lastFailureBefore(cause) ?? cause.message;
     return { failureType: 'TimedOut', message: `still failing after all attempts: ${last}` };
   }
   return undefined;

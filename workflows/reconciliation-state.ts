@@ -23,7 +23,7 @@ import {
 export interface ListingCursor {
   /** Of the page to be asked for next. */
   readonly offset: number;
-  /** Rows that a page has: the size asked for, or what the provider gives where that is less. */
+  /** Rows that a page has: the size asked for, or what the provider gives instead. */
   readonly limit: number;
   /** Documents in the listing, as far as it says. */
   readonly total?: number;
@@ -71,6 +71,9 @@ export interface UnlistedState {
 
 const EXAMPLES_KEPT = 20;
 const FAILED_PARTS_KEPT = 50;
+
+/** Enough for a sentence; the server quotes whole queries. In characters. */
+const REASON_MAX_LENGTH = 500;
 
 /**
  * Rows that neighbouring pages share. When rows before them go away, the next page begins further
@@ -152,21 +155,31 @@ export function withPageAsked(cursor: ListingCursor): ListingCursor {
   return { ...cursor, offset: cursor.offset + strideOf(cursor) };
 }
 
-/** The cursor after a page was answered. */
+/** Rows on a page, unreadable ones too. */
+export function rowsIn({ rows, unreadable }: ReconcilePageResult): number {
+  return rows.length + unreadable;
+}
+
+/**
+ * The cursor after a page was answered.
+ * @param isLonger pages are as long as this one, which is longer than it was asked to be
+ */
 export function withPageRead(
   cursor: ListingCursor,
   asked: number,
   page: ReconcilePageResult,
+  isLonger = false,
 ): ListingCursor {
-  const rows = page.rows.length + page.unreadable;
+  const rows = rowsIn(page);
   const isCutShort = asked === 0 && rows > 0 && rows < cursor.limit && page.hasNext;
-  const limit = isCutShort ? rows : cursor.limit;
+  const limit = isCutShort || isLonger ? rows : cursor.limit;
   const fingerprints = parseFingerprints(page.fingerprints);
   const read: ListingCursor = {
     ...cursor,
     limit,
-    // A provider that gives less than was asked for would make us skip the rest.
-    offset: isCutShort ? strideOf({ limit }) : cursor.offset,
+    // A provider that gives less than was asked for would make us skip the rest, one that gives
+    // more would show us everything several times.
+    offset: isCutShort || isLonger ? strideOf({ limit }) : cursor.offset,
     pages: cursor.pages + 1,
     hasEnded: cursor.hasEnded || (!page.hasNext && page.total === undefined),
     tail: formatFingerprints(fingerprints.slice(-OVERLAP)),
@@ -228,7 +241,11 @@ export function withFindings(
 }
 
 /** A part of the run was given up. */
-export function withFailedPart(state: ReconciliationState, part: FailedPart): ReconciliationState {
+export function withFailedPart(
+  state: ReconciliationState,
+  { what, reason }: FailedPart,
+): ReconciliationState {
+  const part = { what, reason: reason.slice(0, REASON_MAX_LENGTH) };
   return { ...state, failedParts: [...state.failedParts, part].slice(0, FAILED_PARTS_KEPT) };
 }
 

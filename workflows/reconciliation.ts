@@ -5,8 +5,10 @@ import {
   isCancellation,
   log,
   metricMeter,
+  patched,
   proxyActivities,
   setCurrentDetails,
+  TimeoutFailure,
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -24,6 +26,7 @@ import type {
   ReconciliationReport,
   RunMemo,
 } from './contract.js';
+import { lastFailureBefore } from './failure-text.js';
 import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
 import {
   filterFor,
@@ -31,6 +34,7 @@ import {
   initialReconciliation,
   meets,
   newCursor,
+  rowsIn,
   segmentsOf,
   strideOf,
   withFailedPart,
@@ -88,6 +92,12 @@ const GAP_READS = 10;
 
 /** New documents come to the front while the rest is read. */
 const FRONT_READS = 20;
+
+/** Runs from before a provider that gives more rows than asked for was followed in that. */
+const LONGER_PAGES = 'longer-pages';
+
+/** Runs from before that found all open documents that no listing showed before they asked. */
+const UNLISTED_BY_PARTS = 'unlisted-by-parts';
 
 /** Documents asked for by one activity: half a minute, where a minute has a hundred calls. */
 const DOCUMENTS_AT_ONCE = 50;
@@ -294,11 +304,11 @@ class Reconciliation {
       return true;
     }
     if (page.refused !== undefined) return this.#takeRefusal(prepared, segment, page.refused);
-    const { tail } = this.#cursor(prepared);
-    this.#state = {
-      ...this.#state,
-      cursor: withPageRead(this.#cursor(prepared), offset, page),
-    };
+    const cursor = this.#cursor(prepared);
+    const { tail } = cursor;
+    const isLonger = offset === 0 && rowsIn(page) > cursor.limit && patched(LONGER_PAGES);
+    const read = withPageRead(cursor, offset, page, isLonger);
+    this.#state = { ...this.#state, cursor: read };
     this.#fold(prepared, page);
     if (!meets(tail, page.fingerprints)) {
       await this.#closeGap(prepared, segment, { offset, tail: tail ?? '' });
@@ -324,7 +334,7 @@ class Reconciliation {
 
   /** @returns how many of its documents no page had shown before */
   #fold({ policy }: PrepareReconciliationResult, page: ReconcilePageResult): number {
-    this.#listed ??= filterFor(page.total, policy.pageSize);
+    this.#listed ??= filterFor(page.total, Math.max(policy.pageSize, rowsIn(page)));
     const { state, newRows } = withPage(this.#state, page, this.#listed);
     this.#state = withProviderTime(state, page.providerTime, Date.now());
     this.#show();
@@ -381,10 +391,14 @@ class Reconciliation {
   // ---------------------------------------------------------------- what no listing shows
 
   /** Where a listing failed as a whole, or showed changes only, absence from it means nothing. */
-  async #findUnlisted({ policy }: PrepareReconciliationResult): Promise<void> {
+  async #findUnlisted(prepared: PrepareReconciliationResult): Promise<void> {
+    const { policy } = prepared;
     const { listing, scope, counts, failedParts, hasLostListing } = this.#state;
     const showsAll = (listing === 'cache' || scope.since === undefined) && !hasLostListing;
     while (this.#listed && showsAll && !this.#state.unlisted.isFound) {
+      // All of a large account's at once would not fit into a payload with the rest of the state.
+      const { pending } = this.#state.unlisted;
+      if (pending.length > 0 && patched(UNLISTED_BY_PARTS)) await this.#askForUnlisted(prepared);
       const wasQuiet = counts.repairedDocuments + failedParts.length === 0;
       const { after } = this.#state.unlisted;
       const { documentIds, next } = await findUnlisted.executeWithOptions(
@@ -511,7 +525,8 @@ function failureOf(error: unknown): Error {
   if (!(error instanceof ActivityFailure)) throw error;
   // A time-out tells less than what was tried last.
   const { cause = error } = error;
-  return new Error(cause.cause instanceof Error ? cause.cause.message : cause.message);
+  const last = cause instanceof TimeoutFailure ? lastFailureBefore(cause) : undefined;
+  return new Error(last ?? cause.message);
 }
 
 async function tell(

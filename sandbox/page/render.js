@@ -216,6 +216,7 @@ const FAULTS = [
   ['listings', 'Listings answered', 'listings'],
   ['failPages', 'Page that fails (500)', 'pages'],
   ['slowListingMs', 'Page of documents takes', 'ms'],
+  ['pageRows', 'Rows of a page of documents', 'rows'],
   ['churnArchive', 'Tagged “churn” removed per page', 'count'],
   ['churnCreate', 'Created per page', 'count'],
 ];
@@ -255,6 +256,11 @@ const CHOICES = {
     ['0', 'offset 0'],
     ['20', 'offset 20'],
     ['500', 'offset 500'],
+  ],
+  rows: [
+    [0, 'as asked'],
+    [5, '5'],
+    [5000, '5,000'],
   ],
   count: [
     [0, 'none'],

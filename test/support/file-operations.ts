@@ -7,15 +7,18 @@ type Operation = (...parameters: unknown[]) => unknown;
 const ON_PATHS = ['open', 'mkdir', 'rename', 'rm'] as const;
 const ON_HANDLES = ['writeFile', 'sync'] as const;
 
-function hook(
-  owner: Record<string, Operation>,
-  name: string,
-  before: (name: string) => void,
-): void {
+/** The path is of operations on paths alone. */
+type Before = (name: string, path: string | undefined) => void;
+
+function hook(owner: Record<string, Operation>, name: string, before: Before): void {
   const original = owner[name];
   if (original === undefined) throw new Error(`no operation ${name}`);
   owner[name] = function hooked(this: unknown, ...parameters: unknown[]) {
-    before(name);
+    const [path] = parameters;
+    before(
+      name,
+      typeof path === 'string' && ON_PATHS.some((each) => each === name) ? path : undefined,
+    );
     return original.apply(this, parameters);
   };
 }
@@ -24,7 +27,7 @@ function hook(
  * Calls a function right before every such operation of this process, from now on. The state of the
  * files at that moment is what a process killed there leaves behind.
  */
-export async function beforeFileOperations(before: (name: string) => void): Promise<void> {
+export async function beforeFileOperations(before: Before): Promise<void> {
   const handle = await promises.open('/dev/null', constants.O_RDONLY);
   const handles = Object.getPrototypeOf(handle) as Record<string, Operation>;
   await handle.close();

@@ -10,11 +10,16 @@ const REFUSED = { 'grpc-status': '7', 'grpc-message': 'Request unauthorized.' };
 /** What each connection sets up for itself. */
 const HOP_HEADERS = [':status', 'connection', 'date', 'keep-alive', 'transfer-encoding'];
 
+/** Told of a call before it is handed on, or before its answer is; the call waits meanwhile. */
+export type CallWatcher = (method: string, phase: 'asked' | 'answered') => Promise<void>;
+
 export interface GuardedTemporal {
   /** `host:port` for clients. */
   readonly address: string;
   /** Names of the methods refused from now on, such as `CreateSchedule`. */
   refuse(...methods: readonly string[]): void;
+  /** Who is told of every call from now on. */
+  watch(watcher: CallWatcher): void;
   /** How often each method was refused so far. */
   readonly refused: ReadonlyMap<string, number>;
   close(): Promise<void>;
@@ -24,6 +29,7 @@ export interface GuardedTemporal {
 export async function openGuardedTemporal(address: string): Promise<GuardedTemporal> {
   const forbidden = new Set<string>();
   const refused = new Map<string, number>();
+  let watcher: CallWatcher = () => Promise.resolve();
   let behind = connect(`http://${address}`);
   /** The server ends connections that have grown old. */
   const server = (): ClientHttp2Session => {
@@ -41,7 +47,10 @@ export async function openGuardedTemporal(address: string): Promise<GuardedTempo
     stream.on('error', () => undefined);
     const method = String(headers[':path']).split('/').at(-1) ?? '';
     if (!forbidden.has(method)) {
-      handOn(server(), stream, headers);
+      void watcher(method, 'asked').then(() => {
+        if (stream.destroyed) return;
+        handOn(server(), stream, headers, () => watcher(method, 'answered'));
+      });
       return;
     }
     refused.set(method, (refused.get(method) ?? 0) + 1);
@@ -59,6 +68,9 @@ export async function openGuardedTemporal(address: string): Promise<GuardedTempo
       forbidden.clear();
       for (const method of methods) forbidden.add(method);
     },
+    watch: (told) => {
+      watcher = told;
+    },
     close: async () => {
       for (const session of sessions) session.destroy();
       behind.destroy();
@@ -73,6 +85,7 @@ function handOn(
   behind: ClientHttp2Session,
   stream: ServerHttp2Stream,
   { [constants.HTTP2_HEADER_AUTHORITY]: _door, ...headers }: IncomingHttpHeaders,
+  beforeEnd: () => Promise<void>,
 ): void {
   const call = behind.request(headers);
   let trailers: IncomingHttpHeaders = {};
@@ -86,7 +99,9 @@ function handOn(
     call.close(constants.NGHTTP2_CANCEL);
   });
   stream.on('wantTrailers', () => {
-    stream.sendTrailers(withoutHop(trailers));
+    void beforeEnd().then(() => {
+      if (!stream.destroyed) stream.sendTrailers(withoutHop(trailers));
+    });
   });
   call.on('response', (answered, flags) => {
     // Trailers alone: nothing follows.
