@@ -3,7 +3,7 @@ import PQueue from 'p-queue';
 import type { DocumentListingQuery } from '../provider/document-listing.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
-import { FAILURE_TYPES, NO_COUNTS, ROW_MARKS } from '../workflows/contract.js';
+import { FAILURE_TYPES, NO_COUNTS, REASON_MAX_LENGTH, ROW_MARKS } from '../workflows/contract.js';
 import type {
   Activities,
   DocumentSnapshot,
@@ -34,9 +34,6 @@ const LISTINGS_AT_ONCE = 2;
 
 /** Rows that fit into the result, and so into a payload's 2 MB. Asked for are 1,000 at the most. */
 const ROWS_MAX = 100_000;
-
-/** Of why a document could not be compared, in characters. */
-const REASON_MAX_LENGTH = 500;
 
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;

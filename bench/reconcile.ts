@@ -8,6 +8,7 @@ import { reconcileResultOf, reconcileText } from './reconcile-report.js';
 import type { MeasuredRun, ReconcileResult, ReconcileSettings, Round } from './reconcile-report.js';
 import { openReconcileStage } from './reconcile-stage.js';
 import type { ReconcileStage } from './reconcile-stage.js';
+import { historiesOf } from './run-histories.js';
 import { sumOf, temporalActions, totalOf } from './temporal-actions.js';
 import type { HistoryEvent } from './temporal-actions.js';
 import { WORKFLOW_TYPES } from '../workflows/contract.js';
@@ -157,29 +158,13 @@ async function runOnce(stage: ReconcileStage, worker: MeasuredProcess): Promise<
   );
   const durationMs = performance.now() - beganMs;
   const peakRssBytes = await worker.ask({ kind: 'peakRss' });
-  const events = await historiesOf(stage, workflowId);
+  const histories = await historiesOf(client, workflowId);
+  const events = histories.flatMap((history) => history.events ?? []);
   const actions = sumOf(temporalActions(events));
   return {
     ...{ report: report as ReconciliationReport, durationMs, restRssBytes, peakRssBytes },
     ...{ actions, actionCount: totalOf(actions), pages: pagesAsked(events) },
   };
-}
-
-/** Of all runs that it continued as. */
-async function historiesOf(
-  { client }: ReconcileStage,
-  workflowId: string,
-): Promise<HistoryEvent[]> {
-  const events: HistoryEvent[] = [];
-  let runId = (await client.workflow.getHandle(workflowId).describe()).runId;
-  for (;;) {
-    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    events.unshift(...(history.events ?? []));
-    const { continuedExecutionRunId } =
-      history.events?.[0]?.workflowExecutionStartedEventAttributes ?? {};
-    if (!continuedExecutionRunId) return events;
-    runId = continuedExecutionRunId;
-  }
 }
 
 function pagesAsked(events: readonly HistoryEvent[]): PageAsked[] {

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { DATA_FORMAT, DATA_FORMAT_KEY, ensureDataFormat } from '../worker/data-format.js';
 import { ensureRetention, ensureSearchAttributes } from '../worker/namespace.js';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+import { openGuardedTemporal } from './support/guarded-temporal.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
 
 const DAY_S = 86_400;
@@ -107,37 +105,9 @@ test('the data format is noted, and a newer one than ours is refused', async () 
   await note(String(DATA_FORMAT));
 });
 
-/** Speaks gRPC as Temporal does: knows nothing of itself, and permits nothing. */
-async function openForbiddingServer(): Promise<{ address: string; close: () => Promise<void> }> {
-  const forbidding = createServer();
-  forbidding.on('stream', (stream, headers) => {
-    const isGreeting = headers[':path']?.endsWith('/GetSystemInfo') ?? false;
-    const status = isGreeting
-      ? { 'grpc-status': '0' }
-      : { 'grpc-status': '7', 'grpc-message': 'Request unauthorized.' };
-    stream.on('wantTrailers', () => {
-      stream.sendTrailers(status);
-    });
-    stream.respond(
-      { ':status': 200, 'content-type': 'application/grpc' },
-      { waitForTrailers: true },
-    );
-    // An empty message: no compression, no bytes.
-    stream.end(isGreeting ? Buffer.alloc(5) : undefined);
-  });
-  forbidding.listen(0, '127.0.0.1');
-  await once(forbidding, 'listening');
-  return {
-    address: `127.0.0.1:${(forbidding.address() as AddressInfo).port}`,
-    close: async () => {
-      forbidding.close();
-      await once(forbidding, 'close');
-    },
-  };
-}
-
 test('a worker without rights is told which right it lacks, and in which namespace', async () => {
-  const forbidding = await openForbiddingServer();
+  const forbidding = await openGuardedTemporal(server.address);
+  forbidding.refuse('ListSearchAttributes', 'DescribeNamespace');
   const stranger = await Connection.connect({ address: forbidding.address });
   try {
     await assert.rejects(ensureSearchAttributes(stranger, 'guarded'), {

@@ -57,7 +57,9 @@ type TimeOf = (timestamp: string) => CheckedTime;
 function timesRead(nowMs: number): TimeOf {
   const known = new Map<string, CheckedTime>();
   return (timestamp) => {
-    const read = known.get(timestamp) ?? checkTime(parseTimestamp(timestamp), nowMs);
+    const seen = known.get(timestamp);
+    if (seen !== undefined) return seen;
+    const read = checkTime(parseTimestamp(timestamp), nowMs);
     known.set(timestamp, read);
     return read;
   };

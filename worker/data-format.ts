@@ -1,6 +1,7 @@
 /** The format of the data in a namespace: an older build keeps its hands off a newer one's. */
-import { call, messageOf } from './namespace.js';
-import { NamespaceError, permitted, type NamespaceConnection } from './permissions.js';
+import { call } from './namespace.js';
+import { NamespaceError, permitted, reasonsOf } from './permissions.js';
+import type { NamespaceConnection } from './permissions.js';
 
 /**
  * Of what workflows keep and histories hold. Raised by a version whose data an earlier one would
@@ -38,7 +39,7 @@ export async function ensureDataFormat(
   } catch (error) {
     return (
       `the data format ${DATA_FORMAT} is not noted in namespace ${namespace}, so an older ` +
-      `version would not know of it: ${messageOf(error)}`
+      `version would not know of it: ${reasonsOf(error)}`
     );
   }
 }

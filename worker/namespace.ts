@@ -4,7 +4,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.js';
-import { NamespaceError, permitted, refusal } from './permissions.js';
+import { NamespaceError, permitted, reasonsOf, refusal } from './permissions.js';
 import type { NamespaceConnection } from './permissions.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
@@ -92,7 +92,7 @@ async function addSearchAttributes(
     if (isGrpcServiceError(error) && /already exists/i.test(error.details)) return;
     throw new NamespaceError(
       `search attributes are missing in namespace ${namespace} and could not be added ` +
-        `(${messageOf(error)}): give this worker the right to, or have them added: ` +
+        `(${reasonsOf(error)}): give this worker the right to, or have them added: ` +
         `temporal operator search-attribute create -n ${namespace} ${optionsFor(searchAttributes)}`,
     );
   }
@@ -132,7 +132,7 @@ async function untilUsable(connection: NamespaceConnection, namespace: string): 
       if (refused) throw refused;
       if (Date.now() > deadlineMs) {
         throw new NamespaceError(
-          `search attributes are still not usable in namespace ${namespace}: ${messageOf(error)}`,
+          `search attributes are still not usable in namespace ${namespace}: ${reasonsOf(error)}`,
         );
       }
       await delay(USABLE_POLL_MS);
@@ -166,7 +166,7 @@ export async function ensureRetention(
     );
     return `retention of namespace ${namespace} raised from ${currentS} s to ${wantedS} s`;
   } catch (error) {
-    return `retention of namespace ${namespace} stays at ${currentS} s: ${messageOf(error)}`;
+    return `retention of namespace ${namespace} stays at ${currentS} s: ${reasonsOf(error)}`;
   }
 }
 
@@ -176,9 +176,4 @@ export function call<Result>(
   make: () => Promise<Result>,
 ): Promise<Result> {
   return connection.withDeadline(Date.now() + CALL_DEADLINE_MS, make);
-}
-
-/** What an error says, for a sentence. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

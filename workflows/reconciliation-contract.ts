@@ -39,6 +39,12 @@ export interface RunMemo {
 // ---------------------------------------------------------------- what was missed
 
 /**
+ * Of why a document or a part of a run was left out, in characters: enough for a sentence, where
+ * the server quotes whole queries.
+ */
+export const REASON_MAX_LENGTH = 500;
+
+/**
  * Why a change was missed: no callback brought it; one did, and its entry ended set aside; nobody
  * here knew the document.
  */

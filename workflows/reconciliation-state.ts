@@ -1,5 +1,5 @@
 /** What a reconciliation remembers, and how answers change it. Pure, and carried over whole. */
-import { addCounts, NO_COUNTS, ROW_MARKS } from './reconciliation-contract.js';
+import { addCounts, NO_COUNTS, REASON_MAX_LENGTH, ROW_MARKS } from './reconciliation-contract.js';
 import type {
   FailedPart,
   ListingKind,
@@ -71,9 +71,6 @@ export interface UnlistedState {
 
 const EXAMPLES_KEPT = 20;
 const FAILED_PARTS_KEPT = 50;
-
-/** Enough for a sentence; the server quotes whole queries. In characters. */
-const REASON_MAX_LENGTH = 500;
 
 /**
  * Rows that neighbouring pages share. When rows before them go away, the next page begins further

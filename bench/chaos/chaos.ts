@@ -109,14 +109,13 @@ async function carryOut(
     if (waitMs > 0) await delay(waitMs, undefined, { signal });
     signal.throwIfAborted();
   };
-  for (const { outage, fromMs, untilMs, clockStepMs } of outages) {
+  for (const planned of outages) {
+    const { outage, fromMs, untilMs } = planned;
     await until(fromMs);
     onProgress(`${Math.round(fromMs / 1000)} s: ${outage} for ${untilMs - fromMs} ms`);
-    await begin(stage, outage);
-    if (clockStepMs !== 0) await stepClocks(stage, clockStepMs);
+    await begin(stage, planned);
     await until(untilMs);
-    if (clockStepMs !== 0) await stepClocks(stage, 0);
-    await end(stage, outage);
+    await end(stage, planned);
   }
 }
 
@@ -152,30 +151,29 @@ interface Mortal {
   start(): Promise<void>;
 }
 
-async function begin(stage: ChaosStage, outage: Outage): Promise<void> {
-  await Promise.all(victimsOf(stage, outage).map((victim) => victim.kill()));
-  await setSurroundings(stage, outage, true);
+async function begin(stage: ChaosStage, planned: PlannedOutage): Promise<void> {
+  await Promise.all(victimsOf(stage, planned.outage).map((victim) => victim.kill()));
+  await setSurroundings(stage, planned, true);
 }
 
-async function end(stage: ChaosStage, outage: Outage): Promise<void> {
-  await setSurroundings(stage, outage, false);
+async function end(stage: ChaosStage, planned: PlannedOutage): Promise<void> {
+  await setSurroundings(stage, planned, false);
   // In order: a worker does not start without its server.
-  for (const victim of victimsOf(stage, outage)) await victim.start();
-}
-
-/** One webhook and one worker: the others tell the time as it is. */
-async function stepClocks({ webhooks, workers }: ChaosStage, aheadMs: number): Promise<void> {
-  for (const part of [webhooks[0], workers[0]]) await part?.stepClock(aheadMs);
+  for (const victim of victimsOf(stage, planned.outage)) await victim.start();
 }
 
 async function setSurroundings(
-  { disk, http, mail }: ChaosStage,
-  outage: Outage,
+  { webhooks, workers, disk, http, mail }: ChaosStage,
+  { outage, clockStepMs }: PlannedOutage,
   isOut: boolean,
 ): Promise<void> {
   if (outage === 'archiveFull') await (isOut ? disk.fill() : disk.free());
   if (outage === 'httpReceiver') http.isDown = isOut;
   if (outage === 'mailServer') mail.isDown = isOut;
+  if (outage === 'clocks') {
+    // One webhook and one worker: the others tell the time as it is.
+    for (const part of [webhooks[0], workers[0]]) await part?.stepClock(isOut ? clockStepMs : 0);
+  }
 }
 
 interface Day {

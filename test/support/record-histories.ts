@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
+import { historiesOf } from '../../bench/run-histories.js';
 import { openReceiver, type Receiver } from './receiver.js';
 import { chasedDocuments } from './recorded-chased-documents.js';
 import { deliveries } from './recorded-deliveries.js';
@@ -15,7 +16,7 @@ import { documents } from './recorded-documents.js';
 import { failingDocuments } from './recorded-failing-documents.js';
 import { lastingDocuments } from './recorded-lasting-documents.js';
 import { reconciliations } from './recorded-reconciliations.js';
-import { runsOf, type Scenario, type Scenarios } from './recording.js';
+import type { Scenario, Scenarios } from './recording.js';
 import { openStage, type StageOptions } from './stage.js';
 
 const FOLDER = new URL('../histories/', import.meta.url);
@@ -37,7 +38,7 @@ async function record(scenario: Scenario): Promise<readonly History[]> {
   // A stage each: the newest delivery is then the scenario's own.
   const stage = await openStage(stageOptions(scenario, receiver));
   try {
-    return await runsOf(stage, await scenario.run(stage, receiver));
+    return await historiesOf(stage.client, await scenario.run(stage, receiver));
   } finally {
     await stage.close();
     await receiver.close();

@@ -1,7 +1,6 @@
 /** What ways of a workflow are recorded with, and what recording them takes. */
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { History } from '@temporalio/common/lib/proto-utils.js';
 import type { TrackingTerms } from '../../client/index.js';
 import type { Environment } from '../../configuration/settings.js';
 import type { SandboxOptions } from '../../sandbox/index.js';
@@ -147,17 +146,4 @@ export async function completed(
 export async function hasTimer(handle: WorkflowHandle): Promise<boolean> {
   const { events } = await handle.fetchHistory();
   return (events ?? []).some((event) => event.timerStartedEventAttributes);
-}
-
-/** The histories of a workflow's runs, each of which continued the one before. */
-export async function runsOf({ client }: Stage, workflowId: string): Promise<History[]> {
-  const histories: History[] = [];
-  let runId: string | undefined;
-  do {
-    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    histories.unshift(history);
-    const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
-    runId = started?.continuedExecutionRunId ?? undefined;
-  } while (runId);
-  return histories;
 }
