@@ -1,6 +1,7 @@
 import type { Activities } from '../workflows/contract.js';
 import { applySnapshot, timelineOf } from '../workflows/progress.js';
 import type { ArchiveFiles } from './archive-files.js';
+import { receiptSummary } from './archive/receipt.js';
 import { startHeartbeat } from './heartbeat.js';
 
 /** What the activity is made of. */
@@ -26,7 +27,7 @@ export function createArchiveDocument({
       const changes = timelineOf(documentId, applySnapshot(progress, snapshot, 'provider'));
       const providerHash = snapshot.hash;
       const receipt = await archiveFiles({ documentId, providerHash, changes, workflow });
-      return { lookUp, receipt };
+      return { lookUp, receipt: receiptSummary(receipt) };
     } finally {
       heartbeat.stop();
     }

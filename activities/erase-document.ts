@@ -1,9 +1,13 @@
 /** Erases a document: its archive, its histories, and those of the callbacks that name it alone. */
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import PQueue from 'p-queue';
 import { decodePayload } from '../codec/data-converter.js';
 import { documentWorkflowId, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
-import type { ArchiveReceipt, CallbackDeliveryInput } from '../workflows/contract.js';
+import type {
+  ArchiveReceipt,
+  CallbackDeliveryInput,
+  SigningOutcome,
+} from '../workflows/contract.js';
 import type { Archive } from './archive/archive.js';
 import { requireDocumentId } from './archive/document-id.js';
 
@@ -108,10 +112,31 @@ async function documentRuns(
   const query = `WorkflowId = '${documentWorkflowId(documentId)}'`;
   for await (const execution of client.workflow.list({ query })) {
     const { workflowId, runId, status, typedSearchAttributes } = execution;
-    const signerIds = typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? [];
+    const signerIds = [
+      ...(typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? []),
+      ...(status.name === 'COMPLETED' ? await signersAtTheEnd(client, { workflowId, runId }) : []),
+    ];
     runs.push({ workflowId, runId, isOpen: status.name === 'RUNNING', signerIds });
   }
   return runs;
+}
+
+/** The search attribute has room for some of many signers; the outcome names all. */
+async function signersAtTheEnd(
+  client: Client,
+  { workflowId, runId }: ErasableHistory,
+): Promise<readonly string[]> {
+  try {
+    const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
+    const { signers } = await client.withDeadline(
+      Date.now() + CALL_DEADLINE_MS,
+      () => handle.result() as Promise<SigningOutcome>,
+    );
+    return signers.map(({ id }) => id);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return [];
+    throw error;
+  }
 }
 
 /** Visibility does not know what a callback names: every one that is kept is looked into. */

@@ -22,6 +22,7 @@ import { createLastReconciliation, createPrepareReconciliation } from './prepare
 import { createReconcileDocuments } from './reconcile-documents.js';
 import { createReconcilePage } from './reconcile-page.js';
 import { createRemindSigners, type ReminderSettings } from './remind-signers.js';
+import { withinPayload } from './result-size.js';
 import { createRetrySetAside } from './retry-set-aside.js';
 import { createSignerRoutes, type SignerRoutes } from './signer-routes.js';
 import type { WantedSubscriptions } from '../provider/subscription-plan.js';
@@ -84,7 +85,7 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
   const routes = createSignerRoutes(client, provider);
   const lookUpDocument = createLookUpDocument({ provider, archive, policy });
   const archiveFiles = createArchiveFiles({ provider, archive });
-  return {
+  return withinPayload({
     // As a part of archiving it beats along with that.
     lookUpDocument: (input) => withHeartbeat(() => lookUpDocument(input)),
     archiveDocument: createArchiveDocument({ lookUpDocument, archiveFiles }),
@@ -93,7 +94,7 @@ export function createActivities(dependencies: ActivitiesDependencies): Activiti
     announce: createAnnounce({ channels }),
     deliverChanges: createDeliverChanges({ client, taskQueue, provider, routes, retryPausesMs }),
     ...reconciling(dependencies, routes),
-  };
+  });
 }
 
 function reconciling(

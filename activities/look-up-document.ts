@@ -12,6 +12,7 @@ import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
 import type { Archive } from './archive/archive.js';
 import { requireDocumentId } from './archive/document-id.js';
+import { receiptSummary } from './archive/receipt.js';
 import { retryable, withFailures } from './failures.js';
 
 /** The provider makes the final PDF within seconds, as a rule; its own callback within minutes. */
@@ -51,7 +52,7 @@ async function lookUp(
   const snapshot = document && (await withReasons(provider, document, signal));
   return {
     ...(snapshot !== undefined && { snapshot }),
-    ...(receipt !== undefined && { receipt }),
+    ...(receipt !== undefined && { receipt: receiptSummary(receipt) }),
     policy,
   };
 }

@@ -1,8 +1,11 @@
 /** What of a delivery goes to which document. Pure. */
 import type {
+  ChangeSource,
   DeliverChangesInput,
   DocumentSigningInput,
+  DocumentSnapshot,
   NamedNews,
+  StatusChange,
   StatusReport,
 } from '../workflows/contract.js';
 import type { Routing } from './signer-routes.js';
@@ -82,7 +85,8 @@ function reportsOf(
   { source, changes }: DeliverChangesInput,
   news: readonly NamedNews[],
 ): StatusReport[] {
-  const reports: StatusReport[] = [];
+  const reports: { source: ChangeSource; changes: StatusChange[]; snapshot?: DocumentSnapshot }[] =
+    [];
   for (const { changes: positions, snapshot } of news) {
     const told = positions.flatMap((index) => changes[index] ?? []);
     if (told.length === 0) continue;
@@ -90,9 +94,8 @@ function reportsOf(
     if (!latest || (latest.snapshot && snapshot)) {
       reports.push({ source, changes: told, ...(snapshot ? { snapshot } : {}) });
     } else {
-      const shown = snapshot ?? latest.snapshot;
-      const all = [...latest.changes, ...told];
-      reports[reports.length - 1] = { source, changes: all, ...(shown ? { snapshot: shown } : {}) };
+      latest.changes.push(...told);
+      if (snapshot) latest.snapshot = snapshot;
     }
   }
   return reports;

@@ -9,6 +9,7 @@ import {
   canonicalId,
   documentWorkflowId,
   SEARCH_ATTRIBUTES,
+  SIGNERS_MAX,
   trackingRequestedSignal,
   WORKFLOW_TYPES,
 } from '../workflows/contract.js';
@@ -119,9 +120,15 @@ export function checkedId(documentId: string): string {
   return id;
 }
 
-/** @throws RangeError for a tag, a deadline, reminders or a stall that are none */
+/** @throws RangeError for too many signers, and for a tag, a deadline, … that are none */
 function checkedTerms(terms: TrackingTerms): TrackingTerms {
-  const { deadline, tag } = terms;
+  const { deadline, signers = [], tag } = terms;
+  if (signers.length > SIGNERS_MAX) {
+    throw new RangeError(
+      `${signers.length} signers: more than ${SIGNERS_MAX} are not followed one by one. Leave ` +
+        '`signers` out, and the document is followed by its own status.',
+    );
+  }
   if (tag !== undefined && tagOf(tag) === undefined) {
     throw new RangeError(`not a tag as the provider takes it, such as lease-12: ${tag}`);
   }

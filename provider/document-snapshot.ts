@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   documentStatusOf,
+  SIGNERS_MAX,
   signerStatusOf,
   type DocumentSnapshot,
   type SignerSnapshot,
@@ -119,6 +120,9 @@ export function documentSnapshot(json: unknown, askedId?: string): DocumentSnaps
     ...(hash !== undefined && { hash }),
     ...(group !== undefined && { group }),
     ...(tag !== undefined && { tag }),
-    signers: signers.map(signerSnapshot).filter((signer) => signer !== undefined),
+    signers: signers
+      .slice(0, SIGNERS_MAX)
+      .map(signerSnapshot)
+      .filter((signer) => signer !== undefined),
   };
 }

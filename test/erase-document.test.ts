@@ -9,7 +9,11 @@ import { promisify } from 'node:util';
 import { eraseDocument, planErasure, type Archive, type ErasurePlan } from '../activities/index.js';
 import { openArchive } from '../activities/index.js';
 import { namingOf } from '../activities/erase-document.js';
-import { documentWorkflowId, type ArchiveReceipt } from '../workflows/contract.js';
+import {
+  documentWorkflowId,
+  SEARCH_ATTRIBUTES,
+  type ArchiveReceipt,
+} from '../workflows/contract.js';
 import { openReceiver, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -103,6 +107,31 @@ test('a document is erased: files, its histories, its callbacks; a tombstone sta
   await stage.countersign.reconcile({ documentId: id });
   assert.equal(receiver.messages.length, announced);
   assert.equal(existsSync(join(stage.archiveFolder, id, 'document.pdf')), false);
+});
+
+test('of many signers, without a receipt that names them, all callbacks are found', async () => {
+  const { id, signers } = stage.sandbox.createDocument({
+    signers: Array.from({ length: 80 }, () => ({ order: 1 })),
+  });
+  await stage.countersign.trackDocument(id, { deadline: new Date(0).toISOString() });
+  assert.equal((await stage.countersign.waitForOutcome(id)).kind, 'expired');
+  const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
+  const { typedSearchAttributes } = await handle.describe();
+  const searchable = typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? [];
+  const others = signers.filter((signer) => !searchable.includes(signer));
+  assert.ok(others.length > 2);
+  // In a batch of its own each.
+  for (const signer of others.slice(0, 2)) {
+    stage.sandbox.advanceSigner(signer);
+    await stage.sandbox.flushCallbacks();
+  }
+  await stage.sandbox.idle();
+  await until(
+    async () => (await stage.client.workflow.count(`ExecutionStatus='Running'`)).count === 0,
+  );
+  const { histories } = await plan(id);
+  const callbacks = histories.filter(({ workflowId }) => workflowId.startsWith('callback:'));
+  assert.equal(callbacks.length, 2);
 });
 
 test('an erasure that dies between two histories is gone on with', async () => {

@@ -11,6 +11,7 @@ import {
   documentWorkflowId,
   NO_COUNTS,
   SEARCH_ATTRIBUTES,
+  SIGNERS_MAX,
   statusChangedSignal,
   WORKFLOW_TYPES,
   type ArchiveReceipt,
@@ -53,7 +54,7 @@ let stage: Stage;
 before(async () => {
   stage = await openStage({
     subscribes: false,
-    environment: { CALLBACK_RETRY_PAUSES: '1ms' },
+    environment: { CALLBACK_RETRY_PAUSES: '1ms', NOTIFY_SIGNER_EVENTS: 'signed' },
   });
 });
 after(() => stage.close());
@@ -179,6 +180,29 @@ test(
       const view = await stage.countersign.progress(id);
       return view.signers.filter(({ status }) => status === 'visited').length === 100;
     });
+  },
+);
+
+test(
+  `of ${SIGNERS_MAX + 20} signers ${SIGNERS_MAX} are followed, and the document to its end`,
+  PATIENCE,
+  async () => {
+    const { id } = stage.sandbox.createDocument({
+      signers: Array.from({ length: SIGNERS_MAX + 20 }, () => ({})),
+    });
+    await stage.countersign.trackDocument(id);
+    await stage.sandbox.completeDocument(id);
+    await stage.countersign.refresh(id);
+    const { kind, signers, archive } = await stage.countersign.waitForOutcome(id);
+    assert.equal(kind, 'completed');
+    assert.equal(signers.length, SIGNERS_MAX);
+    assert.equal(archive?.files.length, 2);
+    const { announcements = [] } = await until(async () => {
+      const view = await stage.countersign.progress(id);
+      return view.announcements?.every(({ owedTo }) => owedTo.length === 0) && view;
+    });
+    const told = announcements.filter(({ event }) => event.startsWith('signer.signed/'));
+    assert.equal(told.length, SIGNERS_MAX);
   },
 );
 

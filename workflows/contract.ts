@@ -13,6 +13,7 @@ import type {
 import type { DocumentStatus, SignerStatus } from './statuses.js';
 
 export * from './channels-for.js';
+export { SIGNERS_MAX } from './progress.js';
 export * from './reconciliation-contract.js';
 export * from './statuses.js';
 
@@ -186,7 +187,7 @@ export interface SigningOutcome {
   /** When the workflow concluded, ISO 8601 UTC. */
   readonly concludedAt: string;
   readonly signers: readonly { readonly id: string; readonly status: SignerStatus }[];
-  readonly archive?: ArchiveReceipt;
+  readonly archive?: ReceiptSummary;
   readonly rejection?: { readonly signerId: string; readonly reason: string };
   /** Why operations stopped it. */
   readonly stopReason?: string;
@@ -315,6 +316,9 @@ export interface ArchiveReceipt {
   readonly workflow: { readonly workflowId: string; readonly firstExecutionRunId: string };
 }
 
+/** A receipt as workflows hold it: the changes are many, and theirs already. */
+export type ReceiptSummary = Omit<ArchiveReceipt, 'changes'>;
+
 /** What an announcement says of the archive. */
 export type ArchivedSummary = Pick<ArchiveReceipt, 'files' | 'providerHash' | 'archivedAt'>;
 
@@ -388,6 +392,7 @@ export interface DocumentAnnouncement {
   /** ISO 8601 UTC. */
   readonly occurredAt: string;
   readonly status: DocumentStatus;
+  /** All; in an event of one signer, where there are more than 50, this one alone. */
   readonly signers: SigningOutcome['signers'];
   readonly archive?: ArchivedSummary;
   readonly rejection?: SigningOutcome['rejection'];
@@ -474,8 +479,8 @@ export interface LookUpDocumentInput {
 export interface LookUpDocumentResult {
   /** Undefined: the provider does not know the document (any more). */
   readonly snapshot?: DocumentSnapshot;
-  /** The archive's receipt, where there is one. */
-  readonly receipt?: ArchiveReceipt;
+  /** Of the archive's receipt, where there is one. */
+  readonly receipt?: ReceiptSummary;
   readonly policy: OutcomePolicy;
 }
 
@@ -490,7 +495,7 @@ export interface ArchiveDocumentInput {
 export interface ArchiveDocumentResult {
   readonly lookUp: LookUpDocumentResult;
   /** Undefined: there was a receipt before (see `lookUp`), or the provider shows no final PDF. */
-  readonly receipt?: ArchiveReceipt;
+  readonly receipt?: ReceiptSummary;
 }
 
 export interface AnnounceInput {

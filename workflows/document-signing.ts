@@ -40,12 +40,12 @@ import type {
   Activities,
   AnnouncementEvent,
   ArchivedSummary,
-  ArchiveReceipt,
   ChasingTerms,
   DocumentAnnouncement,
   DocumentSigningInput,
   OutcomeKind,
   OutcomePolicy,
+  ReceiptSummary,
   RemindSignersResult,
   SigningOutcome,
   StatusReport,
@@ -71,6 +71,7 @@ import { lastFailureBefore } from './failure-text.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
 import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
+import type { SignerView } from './progress.js';
 import { progressDigest } from './status-digest.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
@@ -110,6 +111,9 @@ const { announce, readPolicy } = proxyActivities<Activities>({
  */
 const SIGNALS_PER_RUN = 2_000;
 const SIGNALS_PER_RUN_MAX = 6_000;
+
+/** Signers that an event of one of them lists. */
+const SIGNERS_ANNOUNCED_MAX = 50;
 
 /** Runs from before it told of a first failure to the log alone. */
 const POLICY_BEFORE_ATTENTION = 'policy-before-attention';
@@ -356,7 +360,7 @@ class DocumentSigning {
     this.#announce('document.completed');
   }
 
-  async #archive(): Promise<ArchiveReceipt | undefined> {
+  async #archive(): Promise<ReceiptSummary | undefined> {
     const { documentId, progress } = this.#state;
     const { workflowId, firstExecutionRunId } = workflowInfo();
     const workflow = { workflowId, firstExecutionRunId };
@@ -401,7 +405,7 @@ class DocumentSigning {
       ...(tag === undefined ? {} : { tag }),
       occurredAt: now(),
       status: documentStatus(progress),
-      signers: signerViews(progress).map(({ id, status }) => ({ id, status })),
+      signers: announcedSigners(signerViews(progress), more.occasion),
       ...(outcome?.archive ? { archive: summaryOf(outcome.archive) } : {}),
       ...(outcome?.rejection ? { rejection: outcome.rejection } : {}),
       ...more,
@@ -482,6 +486,15 @@ function now(): string {
   return new Date().toISOString();
 }
 
+/** Each signer's event with all signers of a large document would not fit into the state. */
+function announcedSigners(
+  signers: readonly SignerView[],
+  occasion: string | undefined,
+): DocumentAnnouncement['signers'] {
+  const about = signers.length > SIGNERS_ANNOUNCED_MAX && signers.find(({ id }) => id === occasion);
+  return (about ? [about] : signers).map(({ id, status }) => ({ id, status }));
+}
+
 function taskOf({ channel, announcement }: OwedAnnouncement): string {
   return `announce ${occasionOf(announcement)} by ${channel}`;
 }
@@ -538,7 +551,7 @@ function isKnownFromProvider(state: DocumentState, kind: OutcomeKind): boolean {
   return kind === 'rejected' && status === 'rejected';
 }
 
-function summaryOf(receipt: ArchiveReceipt): ArchivedSummary {
+function summaryOf(receipt: ReceiptSummary): ArchivedSummary {
   const { files, providerHash, archivedAt } = receipt;
   return { files, providerHash, archivedAt };
 }

@@ -1,7 +1,7 @@
 /** What a document's workflow remembers, and how facts change it. Pure, and carried over whole. */
 import { parsedChasing } from './chasing-terms.js';
 import type { ParsedChasing } from './chasing-terms.js';
-import { occasionOf } from './contract.js';
+import { occasionOf, REASON_MAX_LENGTH } from './contract.js';
 import type {
   ChannelName,
   ChasingTerms,
@@ -287,7 +287,11 @@ export function withRetry(state: DocumentState): DocumentState {
 /** Operations gave it up: nothing that waits is tried again. */
 export function withStop(state: DocumentState, reason: string): DocumentState {
   if (state.outcome) return state;
-  return { ...state, revision: state.revision + 1, stop: { reason } };
+  return { ...state, revision: state.revision + 1, stop: { reason: shortened(reason) } };
+}
+
+function shortened(reason: string): string {
+  return reason.length > REASON_MAX_LENGTH ? `${reason.slice(0, REASON_MAX_LENGTH - 1)}…` : reason;
 }
 
 /** A task failed for good, or (undefined) no longer does. */

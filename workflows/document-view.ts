@@ -2,7 +2,7 @@
 import type { SearchAttributeUpdatePair, TypedSearchAttributes } from '@temporalio/common';
 import { lateSigners, movedMs } from './chasing.js';
 import { documentStatusNumber, occasionOf, SEARCH_ATTRIBUTES } from './contract.js';
-import type { DocumentSnapshot, MissedChangesAnswer } from './contract.js';
+import type { ChannelName, DocumentSnapshot, MissedChangesAnswer } from './contract.js';
 import { documentSearchAttributes } from './document-start.js';
 import type { DocumentState } from './document-state.js';
 import { documentStatus, missedChanges, signerViews, timelineOf } from './progress.js';
@@ -42,12 +42,11 @@ function waitingSigners({ progress, turns = {}, outcome }: DocumentState): Waiti
 }
 
 function announcementsOf({ announced, owed }: DocumentState): AnnouncementView[] {
-  return announced.map((event) => ({
-    event,
-    owedTo: owed
-      .filter(({ announcement }) => occasionOf(announcement) === event)
-      .map(({ channel }) => channel),
-  }));
+  const owedTo = new Map(announced.map((event) => [event, [] as ChannelName[]]));
+  for (const { announcement, channel } of owed) {
+    owedTo.get(occasionOf(announcement))?.push(channel);
+  }
+  return [...owedTo].map(([event, channels]) => ({ event, owedTo: channels }));
 }
 
 function attentionText(state: DocumentState): string {

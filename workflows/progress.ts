@@ -111,9 +111,16 @@ export interface AnnouncementView {
 
 /**
  * Changes kept per subject, the latest ones. Eleven statuses are known; three rounds of them leave
- * room for resets, and 100 signers × 32 changes × 120 bytes stay far below a payload's 2 MB.
+ * room for resets.
  */
 const CHANGES_KEPT = 32;
+
+/**
+ * Signers followed one by one: 300 signers × 32 changes × 120 bytes stay, with all else that is
+ * carried into the next run, below a payload's 2 MB. A document with more is followed all the same,
+ * by its own status; the first 300 that are heard of stay.
+ */
+export const SIGNERS_MAX = 300;
 
 const NOTHING: SubjectProgress<never> = { changes: [], peak: -1 };
 
@@ -136,6 +143,7 @@ export function applyReport(progress: SigningProgress, report: StatusReport): Si
 
 /** A bounce is no status: mail may come back and the signer sign all the same. */
 function applyBounce(progress: SigningProgress, { signerId, at }: SignerBounce): SigningProgress {
+  if (!isFollowed(progress.signers, signerId)) return progress;
   const known = signerOf(progress, signerId);
   const bouncedAt = greater(known.bouncedAt, at) ?? at;
   return { ...progress, signers: { ...progress.signers, [signerId]: { ...known, bouncedAt } } };
@@ -151,6 +159,7 @@ export function applyChange(
     const document = record(progress.document, change, source, documentStatusNumber);
     return { ...progress, document, finalPdf: progress.finalPdf || change.status === 'finalised' };
   }
+  if (!isFollowed(progress.signers, change.id)) return progress;
   const signer = record(signerOf(progress, change.id), change, source, signerStatusNumber);
   return { ...progress, signers: { ...progress.signers, [change.id]: signer } };
 }
@@ -163,6 +172,7 @@ export function applySnapshot(
 ): SigningProgress {
   const signers = { ...progress.signers };
   for (const signer of snapshot.signers) {
+    if (!isFollowed(signers, signer.id)) continue;
     signers[signer.id] = picture(signerOf(progress, signer.id), signer, snapshot.modified, source);
   }
   const shown = { status: snapshot.status, modified: snapshot.modified, source };
@@ -299,6 +309,10 @@ function signerView(id: string, signer: SignerProgress): SignerView {
     ...described(signer),
     ...(signer.bouncedAt === undefined ? {} : { bouncedAt: signer.bouncedAt }),
   };
+}
+
+function isFollowed(known: SigningProgress['signers'], id: string): boolean {
+  return Object.hasOwn(known, id) || Object.keys(known).length < SIGNERS_MAX;
 }
 
 type NumberOf<Status> = (status: Status) => number;

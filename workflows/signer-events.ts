@@ -15,11 +15,11 @@ export interface DueSignerEvent {
 export function dueSignerEvent(state: DocumentState): DueSignerEvent | undefined {
   const wanted = (state.lookUp?.policy.followUp ?? state.followUp)?.signerEvents ?? [];
   if (wanted.length === 0) return undefined;
+  const announced = new Set(state.announced);
   for (const signer of signerViews(state.progress)) {
     const event = wanted.find(
       (each) =>
-        HAPPENED[each](signer) &&
-        !state.announced.includes(occasionOf({ event: each, occasion: signer.id })),
+        HAPPENED[each](signer) && !announced.has(occasionOf({ event: each, occasion: signer.id })),
     );
     if (event) return { event, signerId: signer.id };
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ArchiveReceipt } from '../../workflows/contract.js';
+import type { ArchiveReceipt, ReceiptSummary } from '../../workflows/contract.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const fileShape = z.object({
@@ -25,6 +25,11 @@ const receiptShape = z
       erasedAt !== undefined ||
       (providerHash !== '' && files.some(({ name }) => name === 'document.pdf')),
   );
+
+/** What a workflow is told of a receipt. */
+export function receiptSummary({ changes: _known, ...summary }: ArchiveReceipt): ReceiptSummary {
+  return summary;
+}
 
 /** `receipt.json` as it is written: readable by people too. */
 export function receiptText(receipt: ArchiveReceipt): string {

@@ -1,0 +1,176 @@
+/** What comes near a payload's 2 MB: at the door, in a document's workflow, from an activity. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { withinPayload } from '../activities/result-size.js';
+import { createDataConverter, decodePayload } from '../codec/data-converter.js';
+import { readEncryptionKeys } from '../codec/encryption-keys.js';
+import { Settings } from '../configuration/settings.js';
+import { documentSnapshot } from '../provider/document-snapshot.js';
+import { createCallbackInbox } from '../webhook/callback-inbox.js';
+import { PAYLOAD_MAX_BYTES, splitDelivery } from '../webhook/payload-size.js';
+import {
+  callbackWorkflowId,
+  SIGNERS_MAX,
+  type Activities,
+  type CallbackDeliveryInput,
+  type DocumentAnnouncement,
+  type StatusChange,
+  type StatusReport,
+} from '../workflows/contract.js';
+import {
+  initialState,
+  withAnnouncement,
+  withReport,
+  withStop,
+  type DocumentState,
+} from '../workflows/document-state.js';
+import { viewOf } from '../workflows/document-view.js';
+import { startTestServer, type TestServer } from './support/temporal.js';
+
+/** What Temporal's server takes as one payload. */
+const TEMPORAL_MAX_BYTES = 2 * 1024 * 1024;
+const AT = '2031-01-01T10:00:00Z';
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer();
+});
+after(() => server.stop());
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+/** Its entries have exactly as many bytes as one delivery takes, and so many more. */
+function deliveryAtTheLimit(more: number): CallbackDeliveryInput {
+  const changes: StatusChange[] = Array.from({ length: 10_000 }, (_, position) => ({
+    ...{ subject: 'signer', id: randomUUID(), status: 'visited', at: AT, position },
+  }));
+  const taken = changes.reduce((sum, change) => sum + bytesOf({ change }), 0);
+  const filler = { reason: 'unreadable', entry: '' };
+  const missing = PAYLOAD_MAX_BYTES + more - taken - bytesOf({ setAside: filler });
+  const setAside = [{ ...filler, entry: 'x'.repeat(missing) }];
+  return { source: 'batch', receivedAt: AT, changes, setAside };
+}
+
+const KEYS = readEncryptionKeys(
+  new Settings({ COUNTERSIGN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` }),
+);
+
+for (const [how, keys] of [
+  ['plain', []],
+  ['encrypted', KEYS],
+] as const) {
+  test(`a batch of exactly the limit is one delivery, one byte more are two (${how})`, async () => {
+    const connection = await Connection.connect({ address: server.address });
+    const dataConverter = createDataConverter(keys);
+    const client = new Client({ connection, dataConverter });
+    const inbox = createCallbackInbox({ client, taskQueue: 'payload-limits', deadlineMs: 20_000 });
+    try {
+      for (const [more, parts] of [
+        [0, 1],
+        [1, 2],
+      ] as const) {
+        const input = deliveryAtTheLimit(more);
+        assert.equal(splitDelivery(input).length, parts);
+        const digest = createHash('sha256').update(randomUUID()).digest('hex');
+        assert.equal(await inbox.store({ kind: 'delivery', digest, input }), 'stored');
+        const stored: CallbackDeliveryInput[] = [];
+        for (let part = 1; part <= parts; part += 1) {
+          const handle = client.workflow.getHandle(callbackWorkflowId(digest, part));
+          const { events } = await handle.fetchHistory();
+          const begun = events?.[0]?.workflowExecutionStartedEventAttributes;
+          const payload = begun?.input?.payloads?.[0];
+          assert.ok(payload);
+          stored.push(await decodePayload(client.options.loadedDataConverter, payload));
+        }
+        assert.deepEqual(
+          stored.flatMap(({ changes }) => changes),
+          input.changes,
+        );
+        assert.deepEqual(
+          stored.flatMap(({ setAside }) => setAside),
+          input.setAside,
+        );
+      }
+    } finally {
+      await inbox.settled();
+      await connection.close();
+    }
+  });
+}
+
+function signerIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `signer-${String(index).padStart(36, '0')}`);
+}
+
+/** More signers, and of each more changes, than are kept. */
+function reportOfMany(): StatusReport {
+  const changes = signerIds(SIGNERS_MAX + 20).flatMap((id, signer) =>
+    Array.from({ length: 40 }, (_, index): StatusChange => {
+      const status = index % 2 === 0 ? 'fieldsCompletedExceptSignature' : 'signed';
+      const at = new Date(Date.parse(AT) + (signer * 40 + index) * 1000).toISOString();
+      return { subject: 'signer', id, status, at, position: index };
+    }),
+  );
+  return { source: 'batch', changes };
+}
+
+function announcementOf(id: string): DocumentAnnouncement {
+  return {
+    ...{ event: 'signer.signed', documentId: 'd', occasion: id, occurredAt: AT },
+    ...{ status: 'created', signers: [{ id, status: 'signed' }] },
+  };
+}
+
+function largestState(): DocumentState {
+  const documentId = randomUUID();
+  const told = withReport(initialState({ documentId, signers: [] }), reportOfMany(), 0);
+  const ids = Object.keys(told.progress.signers);
+  const channels = ['log', 'http', 'email', 'slack'] as const;
+  return ids.reduce(
+    (state, id) => withAnnouncement(state, announcementOf(id), channels),
+    withStop(told, 'because '.repeat(100_000)),
+  );
+}
+
+test('what a document with too many signers carries, and answers, fits into a payload', () => {
+  const state = largestState();
+  assert.equal(Object.keys(state.progress.signers).length, SIGNERS_MAX);
+  assert.equal(state.announced.length, SIGNERS_MAX);
+  assert.equal(state.stop?.reason.length, 500);
+  assert.ok(bytesOf({ documentId: state.documentId, carried: state }) < TEMPORAL_MAX_BYTES * 0.95);
+  assert.ok(bytesOf(viewOf(state)) < TEMPORAL_MAX_BYTES * 0.95);
+  const owedToAll = viewOf(state).announcements?.filter(({ owedTo }) => owedTo.length === 4);
+  assert.equal(owedToAll?.length, SIGNERS_MAX);
+});
+
+test('signers that the provider shows beyond the limit are left out of its picture', () => {
+  const uuid = randomUUID();
+  const signers = signerIds(SIGNERS_MAX + 1).map((id) => ({ uuid: id, status: '10' }));
+  const snapshot = documentSnapshot({ uuid, status: '10', signer_objects: signers });
+  assert.equal(snapshot?.signers.length, SIGNERS_MAX);
+});
+
+test('a result that fits no payload fails for good, in words', async () => {
+  const told = (length: number): Activities['lookUpDocument'] => {
+    return () =>
+      Promise.resolve({ policy: { lingerMs: 0, channels: [] }, text: 'x'.repeat(length) });
+  };
+  const ask = (length: number): Promise<unknown> =>
+    withinPayload({ lookUpDocument: told(length) } as Activities).lookUpDocument({
+      ...{ documentId: 'd', awaitFinalPdf: false },
+    });
+  const around = bytesOf(await ask(0));
+  assert.equal(bytesOf(await ask(2_000_000 - around)), 2_000_000);
+  await assert.rejects(
+    ask(2_000_001 - around),
+    (error) =>
+      error instanceof ApplicationFailure &&
+      error.nonRetryable === true &&
+      error.message.includes('lookUpDocument has 2000001 bytes'),
+  );
+});
