@@ -7,6 +7,7 @@ import {
 } from '../workflows/contract.js';
 import type { DocumentSnapshot } from '../workflows/contract.js';
 import { snapshotDigest } from '../workflows/status-digest.js';
+import type { FollowedDocuments } from './followed-documents.js';
 
 /** What Temporal knows of a document. */
 export type KnownDocument = (
@@ -23,41 +24,69 @@ const DOCUMENTS_PER_QUERY = 500;
 
 const VISIBILITY_DEADLINE_MS = 30_000;
 
-// A workflow that was terminated or failed may be begun anew: it counts as none.
-const ALIVE = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus IN ('Running','Completed')`;
+/** A workflow that was terminated or failed may be begun anew: it counts as none. */
+export const FOLLOWED_QUERY = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus IN ('Running','Completed')`;
 
 /** What the last look-up found: neighbours in a listing are often alike. */
 export interface LookUpMemory {
   areMostUnknown: boolean;
 }
 
+/** How documents are looked up. */
+export interface LookUpTerms {
+  readonly memory: LookUpMemory;
+  readonly followed: FollowedDocuments;
+  /** The run that asks. */
+  readonly run: string;
+  /** Nothing is done about the document where it has no workflow. */
+  readonly isIgnored: (snapshot: DocumentSnapshot) => boolean;
+  /**
+   * When an earlier attempt may have begun to repair: what it may have told is in step by now, and
+   * is marked to be asked for that repair.
+   */
+  readonly repairsSinceMs: number | undefined;
+}
+
 /**
  * Looks documents up in Temporal's visibility, many at a time. Where all of a query's documents are
  * open and in step, one count of their digests says so; only otherwise are they listed. Where the
- * last ones were mostly unknown the count would be a question too many.
- * @param repairsSinceMs when an earlier attempt may have begun to repair: what it may have told is
- *   in step by now, and is marked to be asked for that repair
+ * last ones were mostly unknown the count would be a question too many; those of which nothing
+ * would follow are then looked up in what the run read once. Who begins to follow one of them
+ * meanwhile has it compared by the next run.
  */
 export async function knownDocuments(
   client: Client,
   snapshots: readonly DocumentSnapshot[],
-  memory: LookUpMemory,
-  repairsSinceMs?: number,
+  terms: LookUpTerms,
 ): Promise<ReadonlyMap<string, KnownDocument>> {
   const known = new Map<string, KnownDocument>();
   for (let start = 0; start < snapshots.length; start += DOCUMENTS_PER_QUERY) {
     const part = snapshots.slice(start, start + DOCUMENTS_PER_QUERY);
-    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
-      look(client, part, { known, memory, repairsSinceMs }),
-    );
+    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, async () => {
+      const before = known.size;
+      const wanted = await worthAsking(part, terms);
+      if (wanted.length > 0) await look(client, wanted, { ...terms, known });
+      terms.memory.areMostUnknown = known.size - before < part.length / 2;
+    });
   }
   return known;
 }
 
-interface Looking {
+async function worthAsking(
+  snapshots: readonly DocumentSnapshot[],
+  { memory, followed, run, isIgnored, repairsSinceMs }: LookUpTerms,
+): Promise<readonly DocumentSnapshot[]> {
+  if (!memory.areMostUnknown || repairsSinceMs !== undefined) return snapshots;
+  const ignored = new Set(snapshots.filter(isIgnored));
+  const workflowIds = ignored.size > 0 ? await followed.of(run) : undefined;
+  if (!workflowIds) return snapshots;
+  return snapshots.filter(
+    (shown) => !ignored.has(shown) || workflowIds.has(documentWorkflowId(shown.documentId)),
+  );
+}
+
+interface Looking extends LookUpTerms {
   readonly known: Map<string, KnownDocument>;
-  readonly memory: LookUpMemory;
-  readonly repairsSinceMs: number | undefined;
 }
 
 async function look(
@@ -73,17 +102,14 @@ async function look(
     return;
   }
   const wanted = new Map(snapshots.map((shown) => [documentWorkflowId(shown.documentId), shown]));
-  const query = `${ALIVE} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
-  let found = 0;
+  const query = `${FOLLOWED_QUERY} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
   for await (const execution of client.workflow.list({ query, pageSize: DOCUMENTS_PER_QUERY })) {
     const shown = wanted.get(execution.workflowId);
     if (!shown) continue;
     const mayBeRepaired = !isFirst && mayHaveChanged(execution, repairsSinceMs);
     const now = { ...asKnown(execution, snapshotDigest(shown)), mayBeRepaired };
     known.set(shown.documentId, now);
-    found += 1;
   }
-  memory.areMostUnknown = found < wanted.size / 2;
 }
 
 /** Its first change takes the digest out of the search attributes. */

@@ -19,6 +19,7 @@ import {
   type Comparison,
 } from './compare-document.js';
 import { permanent, withFailures } from './failures.js';
+import { createFollowedDocuments, type FollowedDocuments } from './followed-documents.js';
 import { withHeartbeat } from './heartbeat.js';
 import { knownDocuments, type KnownDocument, type LookUpMemory } from './known-documents.js';
 import { findingOf, sumOfFindings } from './missed-figures.js';
@@ -48,8 +49,9 @@ export function createReconcilePage(
 ): Activities['reconcilePage'] {
   const listings = new PQueue({ concurrency: LISTINGS_AT_ONCE });
   const memory: LookUpMemory = { areMostUnknown: false };
+  const followed = createFollowedDocuments(dependencies.client);
   const read: ReadPage = (input) => listings.add(() => readPage(dependencies.provider, input));
-  const more = { ...dependencies, read, memory };
+  const more = { ...dependencies, read, memory, followed };
   return (input) => withFailures(() => withHeartbeat((note) => reconcile(more, input, note)));
 }
 
@@ -58,6 +60,7 @@ type ReadPage = (input: ReconcilePageInput) => ReturnType<typeof readPage>;
 interface PageDependencies extends ReconcilePageDependencies {
   readonly read: ReadPage;
   readonly memory: LookUpMemory;
+  readonly followed: FollowedDocuments;
 }
 
 async function reconcile(
@@ -72,6 +75,7 @@ async function reconcile(
   note({ phase: 'visibility', documents: documents.length });
   const compared = await compareAll(dependencies, documents, {
     terms: { ...input, nowMs: clockMs(providerTime) },
+    run: input.seed,
     onProgress: (count) => {
       note({ phase: 'comparing', count });
     },
@@ -135,7 +139,10 @@ function refusedPage(refused: string): ReconcilePageResult {
   return { ...nothing, counts: NO_COUNTS, refused };
 }
 
+const UNKNOWN: KnownDocument = { kind: 'unknown' };
+
 interface Comparing {
+  readonly run: string;
   readonly terms: Parameters<typeof compareDocument>[3];
   readonly onProgress: (count: number) => void;
 }
@@ -144,12 +151,15 @@ interface Comparing {
 async function compareAll(
   dependencies: PageDependencies,
   documents: readonly DocumentSnapshot[],
-  { terms, onProgress }: Comparing,
+  { terms, run, onProgress }: Comparing,
 ): Promise<Compared[]> {
   const { attempt, scheduledTimestampMs } = Context.current().info;
   const repairsSinceMs = attempt > 1 ? scheduledTimestampMs : undefined;
-  const { client, memory } = dependencies;
-  const known = await knownDocuments(client, documents, memory, repairsSinceMs);
+  const { client, memory, followed } = dependencies;
+  const isIgnored = (snapshot: DocumentSnapshot): boolean =>
+    comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
+  const lookUp = { memory, followed, run, isIgnored, repairsSinceMs };
+  const known = await knownDocuments(client, documents, lookUp);
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   let count = 0;
   const compare = async (snapshot: DocumentSnapshot, now: KnownDocument): Promise<Compared> => {
@@ -162,7 +172,7 @@ async function compareAll(
   };
   return Promise.all(
     documents.map(async (snapshot) => {
-      const now = known.get(snapshot.documentId) ?? { kind: 'unknown' };
+      const now = known.get(snapshot.documentId) ?? UNKNOWN;
       // Most documents need no call at all, and so no turn in the queue.
       return comparedAtOnce(snapshot, now, terms) ?? queue.add(() => compare(snapshot, now));
     }),

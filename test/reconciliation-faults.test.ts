@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ensureSchedule } from '../worker/schedule.js';
 import { RECONCILIATION_SCHEDULE_ID } from '../workflows/contract.js';
 import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import { until } from './support/until.js';
 
 const SMALL_PAGES = { RECONCILE_PAGE_SIZE: '20' };
 
@@ -71,6 +72,37 @@ test('documents without a workflow are ignored or reported, as it is set', async
       assert.equal(await isTracked(stage, created?.id ?? ''), false);
     });
   }
+});
+
+test('among many documents that are ignored, those that are followed are compared all the same', async () => {
+  const environment = { ...SMALL_PAGES, RECONCILE_ADOPT: 'ignore' };
+  await withSilentStage({ environment }, async (stage) => {
+    const { countersign, sandbox } = stage;
+    const followed: { readonly id: string; readonly signers: readonly string[] }[] = [];
+    for (let part = 0; part < 3; part += 1) {
+      sandbox.createDocuments(50, { signers: 1 });
+      const created = sandbox.createDocument({ signers: 2 });
+      await countersign.trackDocument(created.id);
+      followed.push(created);
+    }
+    sandbox.createDocuments(50, { signers: 1 });
+    const [, missed, stopped] = followed;
+    assert.ok(missed && stopped);
+    await countersign.stop(stopped.id, 'not ours any more');
+    assert.equal((await countersign.waitForOutcome(stopped.id)).kind, 'stopped');
+    const visible = `WorkflowType = 'documentSigning' AND DocumentStatus IS NOT NULL`;
+    await until(async () => (await stage.client.workflow.count(visible)).count === 3);
+    // The first run finds most of them unknown, the second begins with that.
+    for (const repaired of [0, 1, 0]) {
+      if (repaired > 0) sandbox.advanceSigner(missed.signers[0] ?? '');
+      const report = await reconcile(stage);
+      assert.equal(report.unknownIgnored, 200);
+      assert.equal(report.counts.adopted, 0);
+      assert.equal(report.counts.repairedDocuments, repaired);
+    }
+    const { signers } = await countersign.progress(missed.id);
+    assert.equal(signers.find(({ id }) => id === missed.signers[0])?.status, 'emailOpened');
+  });
 });
 
 test('a worker stopped in the middle: another one goes on, and the figures are the same', async () => {
