@@ -8,12 +8,17 @@ import {
 } from '../workflows/contract.js';
 import { groupSlugOf, idOf, tagOf } from './resource-uri.js';
 
-/** Tolerates null, numbers and booleans; anything stranger counts as not said. */
+/**
+ * Tolerates null, numbers and booleans; anything stranger counts as not said. What is often not
+ * said is no failure to zod: one that is caught costs as much as reading ten fields.
+ */
 const text = z
   .union([z.string(), z.number(), z.boolean()])
-  .transform((value) => String(value).trim())
-  .optional()
+  .nullish()
+  .transform((value) => (value === null || value === undefined ? undefined : String(value).trim()))
   .catch(undefined);
+
+const list = z.array(z.unknown()).nullish().catch([]);
 
 // Names and e-mail addresses are not in these shapes, and so never get further than here.
 const signerShape = z.object({
@@ -33,8 +38,8 @@ const documentShape = z.object({
   modified: text,
   group: text,
   tag: text,
-  signers: z.array(z.unknown()).catch([]),
-  signer_objects: z.array(z.unknown()).catch([]),
+  signers: list,
+  signer_objects: list,
 });
 
 type SignerFields = z.infer<typeof signerShape>;
@@ -111,7 +116,8 @@ export function documentSnapshot(json: unknown, askedId?: string): DocumentSnaps
   const hash = parseHash(fields.hash_value);
   const group = groupSlugOf(fields.group);
   const tag = tagOf(fields.tag);
-  const signers = fields.signer_objects.length > 0 ? fields.signer_objects : fields.signers;
+  const named = fields.signer_objects ?? [];
+  const signers = named.length > 0 ? named : (fields.signers ?? []);
   return {
     documentId,
     status: documentStatusOf(fields.status),

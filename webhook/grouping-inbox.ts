@@ -35,10 +35,9 @@ const WRITES_MAX = 16;
 const GROUP_MAX_MEMBERS = 1000;
 
 /**
- * So many at once are a burst: their documents hear of it some seconds later, so that it is
+ * Groups form only in a burst: their documents hear of it some seconds later, so that the burst is
  * acknowledged before Temporal is busy with what it brought.
  */
-const BURST_MEMBERS = 10;
 const BURST_REST_MS = 5_000;
 
 interface GroupingInboxOptions {
@@ -137,8 +136,7 @@ export class GroupingInbox implements CallbackInbox {
     const [first] = members;
     if (first !== undefined && members.length === 1) return first.message;
     const messages = members.map(({ message }) => message);
-    const message = groupMessage(messages, this.#now());
-    return members.length < BURST_MEMBERS ? message : { ...message, startDelayMs: BURST_REST_MS };
+    return { ...groupMessage(messages, this.#now()), startDelayMs: BURST_REST_MS };
   }
 
   /** Of a group that is refused, one may be to blame: each goes alone. */

@@ -37,9 +37,9 @@ const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** An ID in its one spelling, since a UUID means the same in capitals; undefined if it is none. */
 export function canonicalId(id: string): string | undefined {
+  if (UUID_PATTERN.test(id)) return id.toLowerCase();
   // A word that every object knows would be found where nothing was noted.
-  if (!ID_PATTERN.test(id) || id in Object.prototype) return undefined;
-  return UUID_PATTERN.test(id) ? id.toLowerCase() : id;
+  return ID_PATTERN.test(id) && !(id in Object.prototype) ? id : undefined;
 }
 
 /** The Workflow ID of a document's `documentSigning`. */
