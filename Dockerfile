@@ -1,6 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image for both processes: the worker by default (its heap collected sooner than Node would:
-# a reconciliation of a large account then needs no more memory than a small one), the webhook with
+# One image for both processes: the worker by default, the webhook with
 # `command: ["node", "--max-semi-space-size=64", "build/webhook/main.js"]` (a larger young half of
 # the heap: under load, garbage collection was a seventh of its time), the command line with
 # `node build/cli/run-process.js`.
@@ -35,4 +34,4 @@ EXPOSE 3000 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", \
   "Promise.any(['http://127.0.0.1:3000/health/ready','http://127.0.0.1:9464/metrics'].map((u)=>fetch(u).then((r)=>{if(!r.ok)throw r.status}))).catch(()=>process.exit(1))"]
 # `node` itself gets SIGTERM, and ends in order.
-CMD ["node", "--heap-growing-percent=20", "build/worker/main.js"]
+CMD ["node", "build/worker/main.js"]

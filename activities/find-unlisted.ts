@@ -5,14 +5,10 @@ import type { Activities, FindUnlistedInput, FindUnlistedResult } from '../workf
 import { fingerprintOf, wasListed } from '../workflows/listed-documents.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
-
-/** The server's own limit of a page. */
-const PAGE_SIZE = 1000;
+import { countWorkflows, listWorkflowIds } from './listed-workflows.js';
 
 /** 5,000 IDs are 200 kB of an activity's result. */
 const FOUND_AT_ONCE = 5_000;
-
-const VISIBILITY_DEADLINE_MS = 30_000;
 
 /**
  * The activity that goes through the open documents in Temporal's visibility and returns those that
@@ -39,7 +35,7 @@ async function find(
   let nextPageToken: Buffer = Buffer.from(input.after ?? '', 'base64');
   for (;;) {
     signal.throwIfAborted();
-    const page = await listOpen(client, input, nextPageToken);
+    const page = await listWorkflowIds(client, openQuery(input), nextPageToken);
     open += page.workflowIds.length;
     const ids = page.workflowIds.map((id) => id.replace(/^document:/, ''));
     documentIds.push(...ids.filter((id) => !wasListed(listed, fingerprintOf(input.seed, id))));
@@ -55,11 +51,10 @@ async function find(
 async function areAllListed(client: Client, input: FindUnlistedInput): Promise<boolean> {
   if (input.openListed === undefined) return false;
   const closed = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND CloseTime >= '${input.startedAt}'`;
-  const count = (query: string): Promise<number> =>
-    client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, async () => {
-      return (await client.workflow.count(query)).count;
-    });
-  const counts = await Promise.all([count(openQuery(input)), count(closed)]);
+  const counts = await Promise.all([
+    countWorkflows(client, openQuery(input)),
+    countWorkflows(client, closed),
+  ]);
   return counts[0] === input.openListed && counts[1] === 0;
 }
 
@@ -75,21 +70,4 @@ function openQuery({ startedAt, group, groups }: FindUnlistedInput): string {
     ...(group === undefined ? [] : [`DocumentGroup = '${group}'`]),
     ...(group === undefined && groups.length > 0 ? [inGroups] : []),
   ].join(' AND ');
-}
-
-async function listOpen(
-  client: Client,
-  input: FindUnlistedInput,
-  nextPageToken: Buffer,
-): Promise<{ workflowIds: string[]; nextPageToken: Buffer }> {
-  const { namespace } = client.options;
-  const page = await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
-    client.workflowService.listWorkflowExecutions({
-      ...{ namespace, query: openQuery(input), pageSize: PAGE_SIZE, nextPageToken },
-    }),
-  );
-  return {
-    workflowIds: page.executions.flatMap(({ execution }) => execution?.workflowId ?? []),
-    nextPageToken: Buffer.from(page.nextPageToken),
-  };
 }

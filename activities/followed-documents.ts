@@ -1,18 +1,18 @@
+import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
 import { FOLLOWED_QUERY } from './known-documents.js';
+import { countWorkflows, listWorkflowIds, type ListedWorkflows } from './listed-workflows.js';
 
 /** 100 bytes each. Of more it is cheaper to ask page by page. */
 const FOLLOWED_MAX = 10_000;
-
-const PER_PAGE = 1_000;
 
 /** Runs under way at once: the nightly one and some by hand. */
 const RUNS_MAX = 4;
 
 /** Which documents had a workflow when a run first asked. */
 export interface FollowedDocuments {
-  /** Their Workflow IDs; undefined where they are too many. */
+  /** Their Workflow IDs; undefined where they are too many, or cannot be listed. Never fails. */
   of(run: string): Promise<ReadonlySet<string> | undefined>;
 }
 
@@ -26,30 +26,26 @@ export function createFollowedDocuments(client: Client): FollowedDocuments {
     of(run) {
       const known = runs.get(run);
       if (known) return known;
-      const asked = readFollowed(client);
+      const asked = readFollowed(client).catch((error: unknown) => {
+        // A page can be looked up by itself; the next one tries again.
+        runs.delete(run);
+        const why = { error: String(error) };
+        Context.current().log.warn('the documents that are followed could not be listed', why);
+        return undefined;
+      });
       runs.set(run, asked);
-      // The next page asks again.
-      asked.catch(() => runs.delete(run));
       return asked;
     },
   };
 }
 
 async function readFollowed(client: Client): Promise<ReadonlySet<string> | undefined> {
-  const query = FOLLOWED_QUERY;
-  if ((await client.workflow.count(query)).count > FOLLOWED_MAX) return undefined;
+  if ((await countWorkflows(client, FOLLOWED_QUERY)) > FOLLOWED_MAX) return undefined;
   const found = new Set<string>();
-  const { namespace } = client.options;
-  let token = new Uint8Array();
+  let page: ListedWorkflows = { workflowIds: [], nextPageToken: Buffer.alloc(0) };
   do {
-    // The client's own listing decodes what each knows, which nobody reads here.
-    const { executions, nextPageToken } = await client.workflowService.listWorkflowExecutions({
-      ...{ namespace, query, pageSize: PER_PAGE, nextPageToken: token },
-    });
-    for (const { execution } of executions) {
-      if (execution?.workflowId) found.add(execution.workflowId);
-    }
-    token = Uint8Array.from(nextPageToken);
-  } while (token.length > 0);
+    page = await listWorkflowIds(client, FOLLOWED_QUERY, page.nextPageToken);
+    for (const workflowId of page.workflowIds) found.add(workflowId);
+  } while (page.nextPageToken.length > 0);
   return found;
 }

@@ -8,6 +8,7 @@ import {
 import type { DocumentSnapshot } from '../workflows/contract.js';
 import { snapshotDigest } from '../workflows/status-digest.js';
 import type { FollowedDocuments } from './followed-documents.js';
+import { VISIBILITY_DEADLINE_MS } from './listed-workflows.js';
 
 /** What Temporal knows of a document. */
 export type KnownDocument = (
@@ -21,8 +22,6 @@ export type KnownDocument = (
 
 /** With IDs of 45 characters a query has 25 kB. */
 const DOCUMENTS_PER_QUERY = 500;
-
-const VISIBILITY_DEADLINE_MS = 30_000;
 
 /** A workflow that was terminated or failed may be begun anew: it counts as none. */
 export const FOLLOWED_QUERY = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus IN ('Running','Completed')`;
@@ -62,12 +61,12 @@ export async function knownDocuments(
   const known = new Map<string, KnownDocument>();
   for (let start = 0; start < snapshots.length; start += DOCUMENTS_PER_QUERY) {
     const part = snapshots.slice(start, start + DOCUMENTS_PER_QUERY);
+    const before = known.size;
+    const wanted = await worthAsking(part, terms);
     await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, async () => {
-      const before = known.size;
-      const wanted = await worthAsking(part, terms);
       if (wanted.length > 0) await look(client, wanted, { ...terms, known });
-      terms.memory.areMostUnknown = known.size - before < part.length / 2;
     });
+    terms.memory.areMostUnknown = known.size - before < part.length / 2;
   }
   return known;
 }

@@ -166,6 +166,7 @@ async function measure(
 ): Promise<BatchSlice> {
   const all = documents.flatMap(({ signers }) => signers);
   const signerIds = Array.from({ length: changes }, (_, index) => all[index % all.length] ?? '');
+  const lastTold = documents.slice(0, Math.ceil(changes / SIGNERS)).slice(-LAST_TOLD);
   const callback = batchOfVisits(stage, signerIds);
   const data = new URLSearchParams(callback.body.toString()).get('data') ?? '';
   const startedMs = await timed(() => startWith(stage, data));
@@ -175,14 +176,14 @@ async function measure(
   const digest = createHash('sha256').update(data).digest('hex');
   const handle = stage.client.workflow.getHandle(callbackWorkflowId(digest));
   const result = (await handle.result()) as CallbackDeliveryResult;
-  await untilTaken(stage, documents.slice(-LAST_TOLD));
+  await untilTaken(stage, lastTold);
   const deliveredMs = performance.now() - beganMs;
   failures.notDelivered += changes - result.delivered;
   const activities = await activitiesOf(stage, callbackWorkflowId(digest));
   await untilTaken(stage, documents);
   const signalledMs = await timed(async () => {
     await signalAll(stage, documents, signerIds);
-    await untilTaken(stage, documents.slice(-LAST_TOLD));
+    await untilTaken(stage, lastTold);
   });
   await untilTaken(stage, documents);
   const acknowledgedMs = sent.timesMs[0] ?? NaN;

@@ -55,9 +55,7 @@ export async function spawnMeasured(
   signal: AbortSignal,
 ): Promise<MeasuredProcess> {
   const words = [role, bundlePath, JSON.stringify(options)];
-  // As `npm run start:worker` has it; the fetcher too, so that both collect alike.
-  const flags = ['--import', 'tsx'];
-  const child = spawn(process.execPath, [...flags, CHILD, ...words], {
+  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...words], {
     env: { ...process.env, ...environment },
     // stdout is the report's.
     stdio: ['ignore', 2, 2, 'ipc'],

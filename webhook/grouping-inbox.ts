@@ -36,7 +36,7 @@ const GROUP_MAX_MEMBERS = 1000;
 
 /**
  * Groups form only in a burst: their documents hear of it some seconds later, so that the burst is
- * acknowledged before Temporal is busy with what it brought.
+ * acknowledged before Temporal is busy with what it brought. What the spool hands over has waited.
  */
 const BURST_REST_MS = 5_000;
 

@@ -2,8 +2,9 @@
  * How far a document's signing has come: pure, and the only place that knows what "finished" means.
  *
  * Applying news is a join: any permutation, repetition or splitting of the same news ends in the
- * same progress. Each subject (the document, each signer) keeps the changes it has heard of and the
- * latest picture the provider gave; its status is derived from both, never stored.
+ * same progress, but for which signers are followed where there are more than 300. Each subject
+ * (the document, each signer) keeps the changes it has heard of and the latest picture the provider
+ * gave; its status is derived from both, never stored.
  */
 import type {
   ChangeSource,
@@ -116,9 +117,9 @@ export interface AnnouncementView {
 const CHANGES_KEPT = 32;
 
 /**
- * Signers followed one by one: 300 signers × 32 changes × 120 bytes stay, with all else that is
- * carried into the next run, below a payload's 2 MB. A document with more is followed all the same,
- * by its own status; the first 300 that are heard of stay.
+ * Signers followed one by one: 300 signers × 32 changes × 120 bytes, and an event of each that is
+ * owed to four channels, stay below a payload's 2 MB. A document with more is followed all the
+ * same, by its own status; the first 300 that are heard of stay.
  */
 export const SIGNERS_MAX = 300;
 

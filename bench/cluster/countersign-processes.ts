@@ -68,7 +68,7 @@ export async function startWorkerProcess(
   const logFile = join(folder, `worker-${number}.log`);
   return startProcess({
     ...{ name, command: process.execPath, logFile, signal },
-    args: ['--heap-growing-percent=20', join(ROOT, 'build/worker/main.js')],
+    args: [join(ROOT, 'build/worker/main.js')],
     environment: { ...process.env, ...environment },
     isReady: async () => (await readFile(logFile, 'utf8')).includes('the worker polls'),
   });
