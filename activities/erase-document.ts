@@ -211,6 +211,7 @@ async function deleteHistory(client: Client, workflowExecution: ErasableHistory)
   }
 }
 
-function isNotFound(error: unknown): boolean {
+/** Of a history, which the SDK's client gives unwrapped. */
+export function isNotFound(error: unknown): boolean {
   return isGrpcServiceError(error) && (error.code as number) === GRPC_NOT_FOUND;
 }

@@ -63,9 +63,11 @@ export async function knownDocuments(
     const part = snapshots.slice(start, start + DOCUMENTS_PER_QUERY);
     const before = known.size;
     const wanted = await worthAsking(part, terms);
-    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, async () => {
-      if (wanted.length > 0) await look(client, wanted, { ...terms, known });
-    });
+    if (wanted.length > 0) {
+      await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
+        look(client, wanted, { ...terms, known }),
+      );
+    }
     terms.memory.areMostUnknown = known.size - before < part.length / 2;
   }
   return known;

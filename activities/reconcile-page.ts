@@ -156,11 +156,8 @@ async function compareAll(
   const { attempt, scheduledTimestampMs } = Context.current().info;
   const repairsSinceMs = attempt > 1 ? scheduledTimestampMs : undefined;
   const { client, memory, followed } = dependencies;
-  const ifUnknown = new Map(
-    documents.map((snapshot) => [snapshot, comparedAtOnce(snapshot, UNKNOWN, terms)]),
-  );
   const isIgnored = (snapshot: DocumentSnapshot): boolean =>
-    ifUnknown.get(snapshot)?.mark === ROW_MARKS.unknownIgnored;
+    comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
   const lookUp = { memory, followed, run, isIgnored, repairsSinceMs };
   const known = await knownDocuments(client, documents, lookUp);
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
@@ -175,10 +172,9 @@ async function compareAll(
   };
   return Promise.all(
     documents.map(async (snapshot) => {
-      const now = known.get(snapshot.documentId);
-      const compared = now ? comparedAtOnce(snapshot, now, terms) : ifUnknown.get(snapshot);
+      const now = known.get(snapshot.documentId) ?? UNKNOWN;
       // Most documents need no call at all, and so no turn in the queue.
-      return compared ?? queue.add(() => compare(snapshot, now ?? UNKNOWN));
+      return comparedAtOnce(snapshot, now, terms) ?? queue.add(() => compare(snapshot, now));
     }),
   );
 }

@@ -120,7 +120,10 @@ export function checkedId(documentId: string): string {
   return id;
 }
 
-/** @throws RangeError for too many signers, and for a tag, a deadline, … that are none */
+/**
+ * @throws RangeError for more signers than are followed, and for a tag, a deadline, reminders or a
+ *   stall that are none
+ */
 function checkedTerms(terms: TrackingTerms): TrackingTerms {
   const { deadline, signers = [], tag } = terms;
   if (signers.length > SIGNERS_MAX) {

@@ -7,15 +7,12 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isGrpcServiceError } from '@temporalio/client';
+import { isNotFound } from '../activities/erase-document.js';
 import { documentWorkflowId, type ArchiveReceipt } from '../workflows/contract.js';
 import { openGuardedTemporal, type GuardedTemporal } from './support/guarded-temporal.js';
 import { openReceiver, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
-
-/** The SDK gives it unwrapped where a history is fetched. */
-const GRPC_NOT_FOUND = 5;
 
 const CHILD = fileURLToPath(new URL('support/erase-child.ts', import.meta.url));
 
@@ -115,7 +112,7 @@ async function histories(): Promise<string[]> {
       await handle.fetchHistory();
       found.push(workflowId);
     } catch (error) {
-      if (!isGrpcServiceError(error) || (error.code as number) !== GRPC_NOT_FOUND) throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
   return found;
