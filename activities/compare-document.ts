@@ -37,6 +37,16 @@ export interface Compared extends Finding {
   readonly mark: RowMark;
 }
 
+/** Of most documents there is nothing to tell but this: one object for all of them. */
+function nothingFound(mark: RowMark): Compared {
+  return { ...NO_FINDING, mark };
+}
+
+const OUTSIDE = nothingFound(ROW_MARKS.outside);
+const OPEN = nothingFound(ROW_MARKS.open);
+const CLOSED = nothingFound(ROW_MARKS.closed);
+const IGNORED = nothingFound(ROW_MARKS.unknownIgnored);
+
 /** Compares what the provider shows with what is known, and repairs what was missed. */
 export async function compareDocument(
   comparison: Comparison,
@@ -64,11 +74,11 @@ export function comparedAtOnce(
   known: KnownDocument,
   terms: ComparisonNow,
 ): Compared | undefined {
-  if (isOutside(snapshot, terms)) return { ...NO_FINDING, mark: ROW_MARKS.outside };
+  if (isOutside(snapshot, terms)) return OUTSIDE;
   switch (known.kind) {
     case 'open':
       if (!known.isInStep || known.mayBeRepaired) return undefined;
-      return { ...NO_FINDING, mark: ROW_MARKS.open };
+      return OPEN;
     case 'closed':
       if (known.mayBeRepaired) return undefined;
       return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
@@ -172,7 +182,7 @@ function unlessAdopted(
   const mode = Object.hasOwn(adoption.byGroup, group)
     ? adoption.byGroup[group]
     : adoption.otherwise;
-  if (mode === 'ignore') return { ...NO_FINDING, mark: ROW_MARKS.unknownIgnored };
+  if (mode === 'ignore') return IGNORED;
   if (mode !== 'report') return undefined;
   const example = { documentId, what: `has no workflow; ${status} at the provider` };
   return { ...NO_FINDING, example, mark: ROW_MARKS.unknownReported };
@@ -208,7 +218,7 @@ async function adopt(
   const missed = missedChanges(documentId, INITIAL_PROGRESS, snapshot);
   const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };
   const isOpen = await tell(comparison, snapshot, mark);
-  if (!isOpen) return { ...NO_FINDING, mark: ROW_MARKS.closed };
+  if (!isOpen) return CLOSED;
   return { ...(await findRepair(comparison, snapshot, terms)), mark: ROW_MARKS.adopted };
 }
 

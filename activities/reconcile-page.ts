@@ -160,23 +160,23 @@ async function compareAll(
     comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
   const lookUp = { memory, followed, run, isIgnored, repairsSinceMs };
   const known = await knownDocuments(client, documents, lookUp);
-  const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
+  const nowOf = ({ documentId }: DocumentSnapshot): KnownDocument =>
+    known.get(documentId) ?? UNKNOWN;
   let count = 0;
-  const compare = async (snapshot: DocumentSnapshot, now: KnownDocument): Promise<Compared> => {
+  const compare = async (snapshot: DocumentSnapshot): Promise<Compared> => {
     Context.current().cancellationSignal.throwIfAborted();
     const compared = await orLeftOut(snapshot.documentId, () =>
-      compareDocument(dependencies, snapshot, now, terms),
+      compareDocument(dependencies, snapshot, nowOf(snapshot), terms),
     );
     onProgress((count += 1));
     return compared;
   };
-  return Promise.all(
-    documents.map(async (snapshot) => {
-      const now = known.get(snapshot.documentId) ?? UNKNOWN;
-      // Most documents need no call at all, and so no turn in the queue.
-      return comparedAtOnce(snapshot, now, terms) ?? queue.add(() => compare(snapshot, now));
-    }),
-  );
+  const atOnce = documents.map((snapshot) => comparedAtOnce(snapshot, nowOf(snapshot), terms));
+  // Few documents need a call, and so a promise and a turn in the queue.
+  const rest = documents.filter((_, row) => !atOnce[row]);
+  const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
+  const called = await queue.addAll(rest.map((snapshot) => () => compare(snapshot)));
+  return atOnce.flatMap((compared) => compared ?? called.shift() ?? []);
 }
 
 /** One document's trouble is the page's for a few attempts, then its own. */

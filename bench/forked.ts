@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { startFlags } from './start-flags.js';
 
 /** One that runs. */
 export interface Forked {
@@ -17,8 +18,8 @@ export interface Forked {
 export function forkBeside(file: string, environment: NodeJS.ProcessEnv = {}): Forked {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = fork(path, [], {
-    // The heap's young half as npm run start:webhook has it, for every side.
-    execArgv: ['--max-semi-space-size=64', '--import', 'tsx'],
+    // The same for every side.
+    execArgv: [...startFlags('start:webhook'), '--import', 'tsx'],
     // Buffers stay what they are.
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ResourceBasedTuner, WorkerOptions } from '@temporalio/worker';
 import type { Environment } from '../configuration/settings.js';
+import { startFlags } from './start-flags.js';
 
 const CHILD = fileURLToPath(new URL('./measured-child.ts', import.meta.url));
 
@@ -55,11 +56,15 @@ export async function spawnMeasured(
   signal: AbortSignal,
 ): Promise<MeasuredProcess> {
   const words = [role, bundlePath, JSON.stringify(options)];
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...words], {
-    env: { ...process.env, ...environment },
-    // stdout is the report's.
-    stdio: ['ignore', 2, 2, 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...startFlags('start:worker'), '--import', 'tsx', CHILD, ...words],
+    {
+      env: { ...process.env, ...environment },
+      // stdout is the report's.
+      stdio: ['ignore', 2, 2, 'ipc'],
+    },
+  );
   const exited = once(child, 'exit');
   const close = async (): Promise<void> => {
     if (child.connected) child.disconnect();

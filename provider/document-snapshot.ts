@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import {
   documentStatusOf,
   SIGNERS_MAX,
@@ -6,69 +5,43 @@ import {
   type DocumentSnapshot,
   type SignerSnapshot,
 } from '../workflows/contract.js';
+import { isRecord, looseList, looseText } from './loose-json.js';
 import { groupSlugOf, idOf, tagOf } from './resource-uri.js';
 
-/**
- * Tolerates null, numbers and booleans; anything stranger counts as not said. What is often not
- * said is no failure to zod: one that is caught costs as much as reading ten fields.
- */
-const text = z
-  .union([z.string(), z.number(), z.boolean()])
-  .nullish()
-  .transform((value) => (value === null || value === undefined ? undefined : String(value).trim()))
-  .catch(undefined);
-
-const list = z.array(z.unknown()).nullish().catch([]);
-
-// Names and e-mail addresses are not in these shapes, and so never get further than here.
-const signerShape = z.object({
-  uuid: text,
-  resource_uri: text,
-  order: text,
-  role: text,
-  status: text,
-});
-
-const documentShape = z.object({
-  uuid: text,
-  resource_uri: text,
-  status: text,
-  download_final: text,
-  hash_value: text,
-  modified: text,
-  group: text,
-  tag: text,
-  signers: list,
-  signer_objects: list,
-});
-
-type SignerFields = z.infer<typeof signerShape>;
+interface SignerFields {
+  readonly uuid?: unknown;
+  readonly uri: unknown;
+  readonly order: unknown;
+  readonly role?: unknown;
+  readonly status: unknown;
+}
 
 /** The fields of `signers[]` have places, not names: URI first, status seventh, order eighth. */
 function fieldsOf(signer: unknown): SignerFields | undefined {
-  const named: unknown = Array.isArray(signer)
-    ? {
-        resource_uri: signer[0] as unknown,
-        status: signer[6] as unknown,
-        order: signer[7] as unknown,
-      }
-    : signer;
-  return signerShape.safeParse(named).data;
+  if (Array.isArray(signer)) {
+    const fields: readonly unknown[] = signer;
+    return { uri: fields[0], status: fields[6], order: fields[7] };
+  }
+  if (!isRecord(signer)) return undefined;
+  const { uuid, resource_uri: uri, order, role, status } = signer;
+  return { uuid, uri, order, role, status };
 }
 
 function parseOrder(order: string | undefined): number | undefined {
   return order !== undefined && /^\d{1,4}$/.test(order) ? Number(order) : undefined;
 }
 
+// Names and e-mail addresses are read nowhere here, and so never get further.
 function signerSnapshot(signer: unknown): SignerSnapshot | undefined {
   const fields = fieldsOf(signer);
-  const id = idOf('signer', fields?.uuid) ?? idOf('signer', fields?.resource_uri);
-  if (fields?.status === undefined || id === undefined) return undefined;
-  const order = parseOrder(fields.order);
-  const role = parseRole(fields.role);
+  const status = looseText(fields?.status);
+  const id = idOf('signer', looseText(fields?.uuid)) ?? idOf('signer', looseText(fields?.uri));
+  if (status === undefined || id === undefined) return undefined;
+  const order = parseOrder(looseText(fields?.order));
+  const role = parseRole(looseText(fields?.role));
   return {
     id,
-    status: signerStatusOf(fields.status),
+    status: signerStatusOf(status),
     ...(order !== undefined && { order }),
     ...(role !== undefined && { role }),
   };
@@ -107,22 +80,24 @@ function parseRole(role: string | undefined): string | undefined {
  * @returns undefined where it cannot be told which document it is, or what its status is
  */
 export function documentSnapshot(json: unknown, askedId?: string): DocumentSnapshot | undefined {
-  const fields = documentShape.safeParse(json).data;
-  if (fields?.status === undefined || fields.status === '') return undefined;
-  const toldId = idOf('document', fields.uuid) ?? idOf('document', fields.resource_uri);
+  if (!isRecord(json)) return undefined;
+  const status = looseText(json['status']);
+  if (status === undefined || status === '') return undefined;
+  const toldId =
+    idOf('document', looseText(json['uuid'])) ?? idOf('document', looseText(json['resource_uri']));
   const documentId = idOf('document', askedId) ?? toldId;
   if (documentId === undefined) return undefined;
   if (toldId !== undefined && toldId !== documentId) return undefined;
-  const hash = parseHash(fields.hash_value);
-  const group = groupSlugOf(fields.group);
-  const tag = tagOf(fields.tag);
-  const named = fields.signer_objects ?? [];
-  const signers = named.length > 0 ? named : (fields.signers ?? []);
+  const hash = parseHash(looseText(json['hash_value']));
+  const group = groupSlugOf(looseText(json['group']));
+  const tag = tagOf(looseText(json['tag']));
+  const named = looseList(json['signer_objects']);
+  const signers = named.length > 0 ? named : looseList(json['signers']);
   return {
     documentId,
-    status: documentStatusOf(fields.status),
-    finalPdf: isTrue(fields.download_final),
-    modified: parseTimestamp(fields.modified),
+    status: documentStatusOf(status),
+    finalPdf: isTrue(looseText(json['download_final'])),
+    modified: parseTimestamp(looseText(json['modified'])),
     ...(hash !== undefined && { hash }),
     ...(group !== undefined && { group }),
     ...(tag !== undefined && { tag }),

@@ -1,3 +1,5 @@
+import { isRecord } from './loose-json.js';
+
 /** Long enough for every reason seen, short enough for a failure's line in Temporal's UI. */
 export const REASON_MAX_LENGTH = 300;
 
@@ -17,10 +19,6 @@ export function maskedLine(text: string, maxLength: number): string {
     .replace(/\s+/g, ' ')
     .trim();
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Tastypie nests reasons by field: `{"document": {"signers": ["This field is required."]}}`. */

@@ -83,6 +83,18 @@ test('Numbers as text, nulls and unknown statuses are tolerated', () => {
   });
 });
 
+test('What is of another type than any field could have counts as not said', () => {
+  const strange = JSON.parse('{"status": 1e999, "signers": {"0": "x"}}') as object;
+  assert.equal(documentSnapshot({ ...document, ...strange }), undefined);
+  const { status } = document;
+  const signers = [7, null, [], {}, [['/api/v1/signer/x/']]];
+  const odd = { ...document, ...strange, status, group: {}, tag: [], modified: {} };
+  const { documentId: id, ...rest } = documentSnapshot({ ...odd, signer_objects: signers }) ?? {};
+  assert.equal(id, documentId);
+  assert.deepEqual(rest, { ...rest, modified: '', signers: [] });
+  assert.ok(!('group' in rest) && !('tag' in rest));
+});
+
 test('A hash that is not 64 hex characters is no hash', () => {
   for (const hash_value of ['', 'ab', 'g'.repeat(64), 'a'.repeat(65), 12]) {
     assert.equal(documentSnapshot({ ...document, hash_value })?.hash, undefined);

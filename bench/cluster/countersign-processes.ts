@@ -9,6 +9,7 @@ import type { Environment } from '../../configuration/settings.js';
 import type { Surroundings } from '../benchmark.js';
 import { startProcess } from '../ready-process.js';
 import type { MeasuredProcess } from '../ready-process.js';
+import { startFlags } from '../start-flags.js';
 
 const run = promisify(execFile);
 
@@ -68,7 +69,7 @@ export async function startWorkerProcess(
   const logFile = join(folder, `worker-${number}.log`);
   return startProcess({
     ...{ name, command: process.execPath, logFile, signal },
-    args: [join(ROOT, 'build/worker/main.js')],
+    args: [...startFlags('start:worker'), join(ROOT, 'build/worker/main.js')],
     environment: { ...process.env, ...environment },
     isReady: async () => (await readFile(logFile, 'utf8')).includes('the worker polls'),
   });
@@ -88,7 +89,7 @@ export async function startWebhookProcess(
   const started = await startProcess({
     ...{ name, command: process.execPath, signal },
     logFile: join(folder, `webhook-${number}.log`),
-    args: ['--max-semi-space-size=64', join(ROOT, 'build/webhook/main.js')],
+    args: [...startFlags('start:webhook'), join(ROOT, 'build/webhook/main.js')],
     environment: {
       ...process.env,
       ...environment,
