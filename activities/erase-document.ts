@@ -13,6 +13,7 @@ import { requireDocumentId } from './archive/document-id.js';
 
 /** What erasing works with. */
 export interface Erasure {
+  /** Reads as null what is encrypted under a key that nobody here has any more. */
   readonly client: Client;
   readonly archive: Archive;
 }
@@ -31,6 +32,8 @@ export interface ErasurePlan {
   readonly histories: readonly ErasableHistory[];
   /** Callbacks that name other documents too: they stay until the retention ends. */
   readonly shared: readonly string[];
+  /** Workflow IDs of histories that cannot be read, and so may name the document or its signers. */
+  readonly unreadable: readonly string[];
   /** Why nothing can be erased now; undefined where all can. */
   readonly obstacle: string | undefined;
   /** What stays. */
@@ -60,14 +63,19 @@ export async function planErasure(
     ),
   ]);
   const deliveries = await deliveriesNaming(client, documentId, signerIds);
-  const isOpen = [...own, ...deliveries].some((each) => each.isOpen);
-  const deliveredAlone = deliveries.filter(({ isShared }) => !isShared);
+  const namingIt = deliveries.filter(({ naming }) => naming !== 'unknown');
+  const isOpen = [...own, ...namingIt].some((each) => each.isOpen);
+  const deliveredAlone = deliveries.filter(({ naming }) => naming === 'alone');
   return {
     documentId,
     files: await archive.listErasable(documentId),
     // The document's own last: they name the signers, by which the others are found.
     histories: [...deliveredAlone, ...own].map(({ workflowId, runId }) => ({ workflowId, runId })),
-    shared: deliveries.flatMap(({ isShared, workflowId }) => (isShared ? [workflowId] : [])),
+    shared: idsOf(deliveries.filter(({ naming }) => naming === 'shared')),
+    unreadable: idsOf([
+      ...own.filter(({ isReadable }) => !isReadable),
+      ...deliveries.filter(({ naming }) => naming === 'unknown'),
+    ]),
     obstacle: isOpen
       ? `document ${documentId} or a callback of it is still open in Temporal: remove the document ` +
         'at the provider, or wait until its workflows have ended, and erase it then'
@@ -83,6 +91,10 @@ export async function planErasure(
       workflow: receipt?.workflow ?? NO_WORKFLOW,
     },
   };
+}
+
+function idsOf(histories: readonly ErasableHistory[]): readonly string[] {
+  return histories.map(({ workflowId }) => workflowId);
 }
 
 /**
@@ -104,39 +116,49 @@ interface FoundRun extends ErasableHistory {
   readonly isOpen: boolean;
 }
 
-async function documentRuns(
-  client: Client,
-  documentId: string,
-): Promise<(FoundRun & { readonly signerIds: readonly string[] })[]> {
-  const runs: (FoundRun & { signerIds: readonly string[] })[] = [];
+interface OwnRun extends FoundRun {
+  readonly signerIds: readonly string[];
+  readonly isReadable: boolean;
+}
+
+async function documentRuns(client: Client, documentId: string): Promise<readonly OwnRun[]> {
+  const runs: OwnRun[] = [];
   const query = `WorkflowId = '${documentWorkflowId(documentId)}'`;
   for await (const execution of client.workflow.list({ query })) {
     const { workflowId, runId, status, typedSearchAttributes } = execution;
-    const signerIds = [
-      ...(typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? []),
-      ...(status.name === 'COMPLETED' ? await signersAtTheEnd(client, { workflowId, runId }) : []),
-    ];
-    runs.push({ workflowId, runId, isOpen: status.name === 'RUNNING', signerIds });
+    const isCompleted = status.name === 'COMPLETED';
+    const atTheEnd = isCompleted ? await signersAtTheEnd(client, { workflowId, runId }) : [];
+    const searchable = typedSearchAttributes.get(SEARCH_ATTRIBUTES.signerIds) ?? [];
+    const signerIds = [...searchable, ...(atTheEnd ?? [])];
+    const isReadable = atTheEnd !== undefined;
+    runs.push({ workflowId, runId, isOpen: status.name === 'RUNNING', signerIds, isReadable });
   }
   return runs;
 }
 
-/** The search attribute has room for some of many signers; the outcome names all. */
+/**
+ * The search attribute has room for some of many signers; the outcome names all.
+ * @returns undefined where it cannot be read
+ */
 async function signersAtTheEnd(
   client: Client,
   { workflowId, runId }: ErasableHistory,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
-    const { signers } = await client.withDeadline(
+    const outcome = await client.withDeadline(
       Date.now() + CALL_DEADLINE_MS,
-      () => handle.result() as Promise<SigningOutcome>,
+      () => handle.result() as Promise<SigningOutcome | null>,
     );
-    return signers.map(({ id }) => id);
+    return outcome?.signers.map(({ id }) => id);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
     throw error;
   }
+}
+
+interface FoundDelivery extends FoundRun {
+  readonly naming: Exclude<Naming, 'others'> | 'unknown';
 }
 
 /** Visibility does not know what a callback names: every one that is kept is looked into. */
@@ -144,16 +166,15 @@ async function deliveriesNaming(
   client: Client,
   documentId: string,
   signerIds: ReadonlySet<string>,
-): Promise<(FoundRun & { readonly isShared: boolean })[]> {
-  const found: (FoundRun & { isShared: boolean })[] = [];
+): Promise<readonly FoundDelivery[]> {
+  const found: FoundDelivery[] = [];
   const queue = new PQueue({ concurrency: CALLS_AT_ONCE });
   const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}'`;
   const look = async ({ workflowId, runId }: ErasableHistory, isOpen: boolean): Promise<void> => {
     const input = await inputOf(client, { workflowId, runId });
-    const naming = input && namingOf(input, documentId, signerIds);
-    if (naming !== undefined && naming !== 'others') {
-      found.push({ workflowId, runId, isOpen, isShared: naming === 'shared' });
-    }
+    if (input === undefined) return;
+    const naming = input === null ? 'unknown' : namingOf(input, documentId, signerIds);
+    if (naming !== 'others') found.push({ workflowId, runId, isOpen, naming });
   };
   const looks: (() => Promise<void>)[] = [];
   for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
@@ -164,11 +185,13 @@ async function deliveriesNaming(
 }
 
 /** Whom a callback names: this document and its signers, them and others, or others only. */
+export type Naming = 'alone' | 'shared' | 'others';
+
 export function namingOf(
   { changes, hints = [], setAside }: CallbackDeliveryInput,
   documentId: string,
   signerIds: ReadonlySet<string>,
-): 'alone' | 'shared' | 'others' {
+): Naming {
   const own = (id: string): boolean => id === documentId || signerIds.has(id);
   const ids = [...changes.map(({ id }) => id), ...hints];
   // What could not be read may name anybody.
@@ -177,10 +200,11 @@ export function namingOf(
   return isWhole ? 'alone' : 'shared';
 }
 
+/** @returns undefined where the history is gone, null where it cannot be read */
 async function inputOf(
   client: Client,
   execution: ErasableHistory,
-): Promise<CallbackDeliveryInput | undefined> {
+): Promise<CallbackDeliveryInput | null | undefined> {
   try {
     const { history } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       client.workflowService.getWorkflowExecutionHistory({

@@ -17,13 +17,14 @@ export async function runErase(call: CommandCall): Promise<number> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await Connection.connect(connectionOptions);
   try {
-    const dataConverter = createDataConverter(encryptionKeys);
+    const dataConverter = createDataConverter(encryptionKeys, 'null');
     const client = new Client({ connection, namespace, dataConverter });
     const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }) };
     const plan = await planErasure(erasure, documentId, new Date().toISOString());
     const isErased = await carryOut();
-    const { files, histories, shared } = plan;
-    if (json) terminal.print(JSON.stringify({ documentId, isErased, files, histories, shared }));
+    const { files, histories, shared, unreadable } = plan;
+    const answer = { documentId, isErased, files, histories, shared, unreadable };
+    if (json) terminal.print(JSON.stringify(answer));
     return isErased || values.flag('dry-run') ? EXIT_CODES.ok : EXIT_CODES.failed;
 
     async function carryOut(): Promise<boolean> {
@@ -40,12 +41,17 @@ export async function runErase(call: CommandCall): Promise<number> {
   }
 }
 
-function textOf({ files, histories, shared }: ErasurePlan): string {
+function textOf({ files, histories, shared, unreadable }: ErasurePlan): string {
   const lines = [
     ...files.map((path) => `file      ${path}`),
     ...histories.map(({ workflowId, runId }) => `history   ${workflowId} ${runId}`),
     ...shared.map(
       (workflowId) => `stays     ${workflowId}: names others too, until its retention ends`,
+    ),
+    ...unreadable.map(
+      (workflowId) =>
+        `unread    ${workflowId}: encrypted under a key that is not among ` +
+        'COUNTERSIGN_ENCRYPTION_KEYS; whom it names is not known',
     ),
   ];
   return lines.join('\n') || 'nothing is left to erase but the tombstone';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, LoadedDataConverter, Payload } from '@temporalio/common';
-import { createEncryptionCodec } from './encryption-codec.js';
+import { createEncryptionCodec, type SealedReading } from './encryption-codec.js';
 import type { EncryptionKeys } from './encryption-keys.js';
 
 /**
@@ -14,10 +14,13 @@ export function failureConverterPath(keys: EncryptionKeys): string | undefined {
 }
 
 /** What every client and worker is made with: it encrypts where there are keys. */
-export function createDataConverter(keys: EncryptionKeys = []): DataConverter {
+export function createDataConverter(
+  keys: EncryptionKeys = [],
+  sealed: SealedReading = 'refused',
+): DataConverter {
   const path = failureConverterPath(keys);
   return {
-    payloadCodecs: [createEncryptionCodec(keys)],
+    payloadCodecs: [createEncryptionCodec(keys, sealed)],
     ...(path !== undefined && { failureConverterPath: path }),
   };
 }

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { Client } from '@temporalio/client';
 import { eraseDocument, planErasure, type Archive, type ErasurePlan } from '../activities/index.js';
 import { openArchive } from '../activities/index.js';
 import { namingOf } from '../activities/erase-document.js';
+import { createDataConverter } from '../codec/data-converter.js';
 import {
   documentWorkflowId,
   SEARCH_ATTRIBUTES,
@@ -42,19 +45,22 @@ function plan(documentId: string): Promise<ErasurePlan> {
 }
 
 /** Archived, closed, with a batch of its own behind it, all of it visible. */
-async function finished(): Promise<{ id: string; signers: readonly string[] }> {
-  const { id, signers } = stage.sandbox.createDocument({ signers: 2 });
-  await stage.countersign.trackDocument(id);
-  stage.sandbox.advanceSigner(signers[0] ?? '');
-  await stage.sandbox.flushCallbacks();
-  await stage.sandbox.completeDocument(id);
-  await stage.sandbox.flushCallbacks();
-  await stage.sandbox.idle();
-  await stage.client.workflow.getHandle(documentWorkflowId(id)).result();
-  await until(
-    async () => (await stage.client.workflow.count(`ExecutionStatus='Running'`)).count === 0,
-  );
+async function finished(on = stage): Promise<{ id: string; signers: readonly string[] }> {
+  const { client, countersign, sandbox } = on;
+  const { id, signers } = sandbox.createDocument({ signers: 2 });
+  await countersign.trackDocument(id);
+  sandbox.advanceSigner(signers[0] ?? '');
+  await sandbox.flushCallbacks();
+  await sandbox.completeDocument(id);
+  await sandbox.flushCallbacks();
+  await sandbox.idle();
+  await client.workflow.getHandle(documentWorkflowId(id)).result();
+  await until(async () => (await client.workflow.count(`ExecutionStatus='Running'`)).count === 0);
   return { id, signers };
+}
+
+function idsOf(histories: ErasurePlan['histories']): readonly string[] {
+  return histories.map(({ workflowId }) => workflowId);
 }
 
 async function receiptOf(id: string): Promise<ArchiveReceipt> {
@@ -132,6 +138,36 @@ test('of many signers, without a receipt that names them, all callbacks are foun
   const { histories } = await plan(id);
   const callbacks = histories.filter(({ workflowId }) => workflowId.startsWith('callback:'));
   assert.equal(callbacks.length, 2);
+});
+
+test('what was encrypted under a key that is gone holds up no erasure, and is listed', async (t) => {
+  const [then, now] = ['then', 'now'].map((id) => ({ id, secret: randomBytes(32) }));
+  assert.ok(then && now);
+  const sealed = await openStage({
+    environment: {
+      COUNTERSIGN_ENCRYPTION_KEYS: `${then.id}:${Buffer.from(then.secret).toString('base64')}`,
+    },
+  });
+  t.after(() => sealed.close());
+  const { id } = await finished(sealed);
+  const { connection } = sealed.client;
+  const client = new Client({ connection, dataConverter: createDataConverter([now], 'null') });
+  const itsArchive = openArchive(pathToFileURL(sealed.archiveFolder).href);
+  const planned = await planErasure({ client, archive: itsArchive }, id, NOW);
+  const own = documentWorkflowId(id);
+  assert.equal(planned.obstacle, undefined);
+  assert.deepEqual(idsOf(planned.histories), [own]);
+  assert.ok(planned.unreadable.includes(own));
+  assert.ok(planned.unreadable.some((workflowId) => workflowId.startsWith('callback:')));
+  const readable = await planErasure({ client: sealed.client, archive: itsArchive }, id, NOW);
+  assert.deepEqual(readable.unreadable, []);
+  assert.deepEqual(
+    [...idsOf(readable.histories)].sort(),
+    [...new Set([...planned.unreadable, ...idsOf(planned.histories)])].sort(),
+  );
+
+  await eraseDocument({ client, archive: itsArchive }, planned);
+  assert.deepEqual(await readdir(join(sealed.archiveFolder, id)), ['receipt.json']);
 });
 
 test('an erasure that dies between two histories is gone on with', async () => {

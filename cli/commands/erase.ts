@@ -12,7 +12,7 @@ export const erase: Action = {
     'dry-run': { type: 'boolean', help: 'only lists what would go' },
     yes: { type: 'boolean', help: 'asks no questions' },
   },
-  json: '{"documentId", "isErased", "files", "histories", "shared"}',
+  json: '{"documentId", "isErased", "files", "histories", "shared", "unreadable"}',
   example: 'countersign erase 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10 --dry-run',
   run: async (call) => (await import('../erasing.js')).runErase(call),
 };

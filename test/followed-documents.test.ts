@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createFollowedDocuments } from '../activities/followed-documents.js';
+import { FOLLOWED_QUERY, knownDocuments } from '../activities/known-documents.js';
+import { documentWorkflowId, type DocumentSnapshot } from '../workflows/contract.js';
+import { openStage, type Stage } from './support/stage.js';
+import { until } from './support/until.js';
+
+let stage: Stage;
+
+before(async () => {
+  stage = await openStage();
+});
+
+after(() => stage.close());
+
+function inActivity<Result>(work: () => Promise<Result>): Promise<Result> {
+  return new MockActivityEnvironment().run(work);
+}
+
+/** Open, and shown by visibility. */
+async function followedDocument(): Promise<string> {
+  const { count } = await stage.client.workflow.count(FOLLOWED_QUERY);
+  const { id } = stage.sandbox.createDocument({ signers: 1, muted: 1 });
+  await stage.countersign.trackDocument(id);
+  await until(async () => (await stage.client.workflow.count(FOLLOWED_QUERY)).count > count);
+  return id;
+}
+
+function snapshotOf(documentId: string): DocumentSnapshot {
+  return { documentId, status: 'created', finalPdf: false, modified: '', signers: [] };
+}
+
+test('a run knows the documents that were followed when it asked first', async () => {
+  const [first, second] = [await followedDocument(), await followedDocument()];
+  const followed = createFollowedDocuments(stage.client);
+  const known = await inActivity(() => followed.of('run'));
+  assert.deepEqual([...(known ?? [])].sort(), [first, second].map(documentWorkflowId).sort());
+  const third = await followedDocument();
+  assert.equal(await inActivity(() => followed.of('run')), known);
+  assert.equal((await inActivity(() => followed.of('next')))?.has(documentWorkflowId(third)), true);
+});
+
+test('where most are unknown, only those that are followed are looked up', async () => {
+  const id = await followedDocument();
+  const strangers = Array.from({ length: 3 }, (_, index) => `stranger-${index}`);
+  const asked: string[] = [];
+  const client = Object.create(stage.client, {
+    workflow: {
+      value: {
+        list: (options: { query: string }) => {
+          asked.push(options.query);
+          return stage.client.workflow.list(options);
+        },
+      },
+    },
+  }) as Client;
+  const known = await inActivity(() =>
+    knownDocuments(client, [id, ...strangers].map(snapshotOf), {
+      memory: { areMostUnknown: true },
+      followed: createFollowedDocuments(stage.client),
+      run: 'run',
+      isIgnored: () => true,
+      repairsSinceMs: undefined,
+    }),
+  );
+  assert.equal(known.get(id)?.kind, 'open');
+  assert.equal(known.size, 1);
+  assert.equal(asked.length, 1);
+  assert.ok(asked[0]?.includes(documentWorkflowId(id)));
+  assert.ok(strangers.every((stranger) => !asked[0]?.includes(stranger)));
+});
+
+test('a list that cannot be read costs a page nothing, and is asked for anew', async () => {
+  const id = await followedDocument();
+  const followed = createFollowedDocuments(
+    new Client({ connection: stage.client.connection, namespace: 'nowhere' }),
+  );
+  assert.equal(await inActivity(() => followed.of('run')), undefined);
+  let readings = 0;
+  const lookUp = (documentIds: readonly string[]) =>
+    knownDocuments(stage.client, documentIds.map(snapshotOf), {
+      memory: { areMostUnknown: true },
+      followed: {
+        of: (run) => {
+          readings += 1;
+          return followed.of(run);
+        },
+      },
+      run: 'run',
+      isIgnored: () => true,
+      repairsSinceMs: undefined,
+    });
+  const known = await inActivity(() => lookUp([id, 'stranger']));
+  assert.equal(known.get(id)?.kind, 'open');
+  await inActivity(() => lookUp(['stranger']));
+  assert.equal(readings, 2);
+});
