@@ -1,4 +1,5 @@
 /** Countersign whole, on real parts that do not outlive a run, and beside it a bare workflow. */
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,7 +140,10 @@ export async function openServer(
     },
   });
   closers.push(() => server.stop());
-  return { address: server.address, signal: AbortSignal.any([around.signal, broken.signal]) };
+  const signal = AbortSignal.any([around.signal, broken.signal]);
+  // Every call under way listens to it.
+  setMaxListeners(0, signal);
+  return { address: server.address, signal };
 }
 
 /** The settings that worker and webhook share, but for the files' places. */

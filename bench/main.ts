@@ -44,7 +44,7 @@ async function run(invocation: Invocation & { kind: 'run' }): Promise<number> {
   setMaxListeners(0, stop.signal);
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => {
-      stop.abort(new Error(`stopped by ${name}`));
+      stop.abort(new StoppedError(`stopped by ${name}`));
     });
   }
   process.on('uncaughtException', (error) => {
@@ -55,11 +55,18 @@ async function run(invocation: Invocation & { kind: 'run' }): Promise<number> {
     process.exit(1);
   });
   const onProgress = (line: string): void => void process.stderr.write(`${line}\n`);
-  const report = await benchmark.run(settings, { onProgress, signal: stop.signal });
+  const report = await benchmark
+    .run(settings, { onProgress, signal: stop.signal })
+    .catch((error: unknown) => {
+      // What was under way fails in many ways; that it was stopped is what happened.
+      throw stop.signal.aborted ? stop.signal.reason : error;
+    });
   if (keep) onProgress(`kept as ${await keepRun(name, settings, report, description)}`);
   process.stdout.write(`${json ? JSON.stringify(report.json, null, 2) : report.text}\n`);
   return report.failures > 0 ? 1 : 0;
 }
+
+class StoppedError extends Error {}
 
 async function ownVersion(): Promise<string> {
   const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
@@ -70,7 +77,8 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const isUsage = error instanceof UsageError;
-  const text = error instanceof Error ? (isUsage ? error.message : error.stack) : String(error);
+  const isExpected = isUsage || error instanceof StoppedError;
+  const text = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error);
   process.stderr.write(`bench: ${text ?? ''}\n`);
   process.exitCode = isUsage ? 2 : 1;
 }
