@@ -1,12 +1,9 @@
 /** How a delivery's result tells what was not delivered, within a payload's 2 MB. Pure. */
-import type { DeliverChangesResult } from '../workflows/contract.js';
+import { REASON_MAX_LENGTH, type DeliverChangesResult } from '../workflows/contract.js';
 import type { Undelivered } from './parcels.js';
 
 /** What is told apart: more reasons than these are of no use to anybody. */
 const REASONS_MAX = 100;
-
-/** Enough for a sentence of Temporal's or the provider's, in characters. */
-const REASON_MAX_LENGTH = 500;
 
 const OTHER = 'other reasons';
 

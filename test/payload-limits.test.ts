@@ -13,6 +13,7 @@ import { createCallbackInbox } from '../webhook/callback-inbox.js';
 import { PAYLOAD_MAX_BYTES, splitDelivery } from '../webhook/payload-size.js';
 import {
   callbackWorkflowId,
+  SIGNER_EVENTS,
   SIGNERS_MAX,
   type Activities,
   type CallbackDeliveryInput,
@@ -27,6 +28,7 @@ import {
   withStop,
   type DocumentState,
 } from '../workflows/document-state.js';
+import { dueSignerEvent, OWED_MAX, type DueSignerEvent } from '../workflows/signer-events.js';
 import { viewOf } from '../workflows/document-view.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
 
@@ -119,33 +121,50 @@ function reportOfMany(): StatusReport {
   return { source: 'batch', changes };
 }
 
-function announcementOf(id: string): DocumentAnnouncement {
+function announcementOf({ event, signerId }: DueSignerEvent): DocumentAnnouncement {
   return {
-    ...{ event: 'signer.signed', documentId: 'd', occasion: id, occurredAt: AT },
-    ...{ status: 'created', signers: [{ id, status: 'signed' }] },
+    ...{ event, documentId: 'd', occasion: signerId, occurredAt: AT },
+    ...{ status: 'created', signers: [{ id: signerId, status: 'signed' }] },
+    ...{ group: 'g'.repeat(255), tag: 't'.repeat(250) },
   };
 }
 
+/** Everybody signed, and everybody's mail came back. */
 function largestState(): DocumentState {
-  const documentId = randomUUID();
-  const told = withReport(initialState({ documentId, signers: [] }), reportOfMany(), 0);
-  const ids = Object.keys(told.progress.signers);
+  const bounces = signerIds(SIGNERS_MAX).map((signerId) => ({ signerId, at: AT }));
+  const followUp = { signerEvents: SIGNER_EVENTS };
+  const begun = initialState({ documentId: randomUUID(), signers: [], followUp });
+  const told = withReport(begun, { ...reportOfMany(), bounces }, 0);
+  return withStop(told, 'because '.repeat(100_000));
+}
+
+/** As many announcements as are owed while no channel takes any. */
+function withoutChannels(state: DocumentState): DocumentState {
   const channels = ['log', 'http', 'email', 'slack'] as const;
-  return ids.reduce(
-    (state, id) => withAnnouncement(state, announcementOf(id), channels),
-    withStop(told, 'because '.repeat(100_000)),
-  );
+  let owing = state;
+  for (let due = dueSignerEvent(owing); due; due = dueSignerEvent(owing)) {
+    owing = withAnnouncement(owing, announcementOf(due), channels);
+  }
+  return owing;
 }
 
 test('what a document with too many signers carries, and answers, fits into a payload', () => {
-  const state = largestState();
+  let state = largestState();
   assert.equal(Object.keys(state.progress.signers).length, SIGNERS_MAX);
-  assert.equal(state.announced.length, SIGNERS_MAX);
   assert.equal(state.stop?.reason.length, 500);
-  assert.ok(bytesOf({ documentId: state.documentId, carried: state }) < TEMPORAL_MAX_BYTES * 0.95);
-  assert.ok(bytesOf(viewOf(state)) < TEMPORAL_MAX_BYTES * 0.95);
-  const owedToAll = viewOf(state).announcements?.filter(({ owedTo }) => owedTo.length === 4);
-  assert.equal(owedToAll?.length, SIGNERS_MAX);
+  const announced: number[] = [];
+  for (;;) {
+    state = withoutChannels(state);
+    assert.ok(
+      bytesOf({ documentId: state.documentId, carried: state }) < TEMPORAL_MAX_BYTES * 0.95,
+    );
+    assert.ok(bytesOf(viewOf(state)) < TEMPORAL_MAX_BYTES * 0.95);
+    announced.push(state.announced.length);
+    if (state.owed.length < OWED_MAX) break;
+    // The channels are back: what waited has its turn.
+    state = { ...state, owed: [] };
+  }
+  assert.deepEqual(announced, [100, 200, 300, 400, 500, 600, 600]);
 });
 
 test('signers that the provider shows beyond the limit are left out of its picture', () => {

@@ -11,8 +11,15 @@ export interface DueSignerEvent {
   readonly signerId: string;
 }
 
+/**
+ * Announcements owed at a time: with a kilobyte each they leave room in a payload for 300 signers.
+ * While channels take none, further events of signers wait for their turn.
+ */
+export const OWED_MAX = 400;
+
 /** The next one that is wanted, has happened and was not announced. */
 export function dueSignerEvent(state: DocumentState): DueSignerEvent | undefined {
+  if (state.owed.length >= OWED_MAX) return undefined;
   const wanted = (state.lookUp?.policy.followUp ?? state.followUp)?.signerEvents ?? [];
   if (wanted.length === 0) return undefined;
   const announced = new Set(state.announced);
