@@ -121,12 +121,13 @@ async function deliveriesUnderWay({ client }: DoorStage): Promise<number> {
 }
 
 function missingOf(
-  { client }: DoorStage,
+  { client, signal }: DoorStage,
   documents: readonly BenchDocument[],
 ): Promise<readonly number[]> {
   const queue = new PQueue({ concurrency: ASKING_AT_ONCE });
   return queue.addAll(
     documents.map(({ id, signers }) => async () => {
+      signal.throwIfAborted();
       try {
         const handle = client.workflow.getHandle(documentWorkflowId(id));
         const progress = await handle.query(progressQuery);
