@@ -13,7 +13,7 @@ import { requireDocumentId } from './archive/document-id.js';
 
 /** What erasing works with. */
 export interface Erasure {
-  /** Reads as null what is encrypted under a key that nobody here has any more. */
+  /** Reads as null what is encrypted under a key that this process does not have. */
   readonly client: Client;
   readonly archive: Archive;
 }
@@ -32,7 +32,7 @@ export interface ErasurePlan {
   readonly histories: readonly ErasableHistory[];
   /** Callbacks that name other documents too: they stay until the retention ends. */
   readonly shared: readonly string[];
-  /** Workflow IDs of histories that cannot be read, and so may name the document or its signers. */
+  /** Callbacks that cannot be read, and so may name the document or its signers: they stay. */
   readonly unreadable: readonly string[];
   /** Why nothing can be erased now; undefined where all can. */
   readonly obstacle: string | undefined;
@@ -47,11 +47,19 @@ const GRPC_NOT_FOUND = 5;
 /** Of a document whose workflow is forgotten: there is none to tell apart. */
 const NO_WORKFLOW = { workflowId: '', firstExecutionRunId: '' };
 
+/** What an erasure is asked for. */
+export interface ErasureOrder {
+  readonly documentId: string;
+  /** The time, ISO 8601 UTC. */
+  readonly nowIso: string;
+  /** Nobody has the key of some callbacks any more: whom they name is given up. */
+  readonly leavesUnreadable?: boolean;
+}
+
 /** Looks for everything that belongs to a document. Changes nothing. */
 export async function planErasure(
   { client, archive }: Erasure,
-  id: string,
-  nowIso: string,
+  { documentId: id, nowIso, leavesUnreadable = false }: ErasureOrder,
 ): Promise<ErasurePlan> {
   const documentId = requireDocumentId(id);
   const receipt = await archive.readReceipt(documentId);
@@ -63,23 +71,22 @@ export async function planErasure(
     ),
   ]);
   const deliveries = await deliveriesNaming(client, documentId, signerIds);
-  const namingIt = deliveries.filter(({ naming }) => naming !== 'unknown');
-  const isOpen = [...own, ...namingIt].some((each) => each.isOpen);
+  const unreadable = deliveries.filter(({ naming }) => naming === 'unknown');
   const deliveredAlone = deliveries.filter(({ naming }) => naming === 'alone');
+  // Without a receipt its outcome alone names all signers.
+  const isSealed = unreadable.length > 0 || (!receipt && own.some(({ isReadable }) => !isReadable));
   return {
     documentId,
     files: await archive.listErasable(documentId),
     // The document's own last: they name the signers, by which the others are found.
     histories: [...deliveredAlone, ...own].map(({ workflowId, runId }) => ({ workflowId, runId })),
     shared: idsOf(deliveries.filter(({ naming }) => naming === 'shared')),
-    unreadable: idsOf([
-      ...own.filter(({ isReadable }) => !isReadable),
-      ...deliveries.filter(({ naming }) => naming === 'unknown'),
-    ]),
-    obstacle: isOpen
-      ? `document ${documentId} or a callback of it is still open in Temporal: remove the document ` +
-        'at the provider, or wait until its workflows have ended, and erase it then'
-      : undefined,
+    unreadable: idsOf(unreadable),
+    obstacle: [...own, ...deliveries].some(({ isOpen }) => isOpen)
+      ? obstacleOfOpen(documentId)
+      : isSealed && !leavesUnreadable
+        ? OBSTACLE_OF_SEALED
+        : undefined,
     tombstone: {
       documentId,
       archivedAt: receipt?.archivedAt ?? '',
@@ -92,6 +99,19 @@ export async function planErasure(
     },
   };
 }
+
+function obstacleOfOpen(documentId: string): string {
+  return (
+    `document ${documentId}, or a callback of it or one that cannot be read, is still open in ` +
+    'Temporal: remove the document at the provider, or wait until its workflows have ended, and ' +
+    'erase it then'
+  );
+}
+
+const OBSTACLE_OF_SEALED =
+  'what names the signers, or callbacks that may name them, is encrypted under a key that is not ' +
+  'among COUNTERSIGN_ENCRYPTION_KEYS: add it (behind the first), or, where nobody has it any more, ' +
+  'say --leave-unreadable: such callbacks stay until the retention ends, and are not found again';
 
 function idsOf(histories: readonly ErasableHistory[]): readonly string[] {
   return histories.map(({ workflowId }) => workflowId);
@@ -184,9 +204,10 @@ async function deliveriesNaming(
   return found;
 }
 
-/** Whom a callback names: this document and its signers, them and others, or others only. */
+/** This document and its signers, them and others, or others only. */
 export type Naming = 'alone' | 'shared' | 'others';
 
+/** Whom a callback names. */
 export function namingOf(
   { changes, hints = [], setAside }: CallbackDeliveryInput,
   documentId: string,

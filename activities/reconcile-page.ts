@@ -176,7 +176,8 @@ async function compareAll(
   const rest = documents.filter((_, row) => !atOnce[row]);
   const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   const called = await queue.addAll(rest.map((snapshot) => () => compare(snapshot)));
-  return atOnce.flatMap((compared) => compared ?? called.shift() ?? []);
+  let next = 0;
+  return atOnce.flatMap((compared) => compared ?? called.slice(next, (next += 1)));
 }
 
 /** One document's trouble is the page's for a few attempts, then its own. */

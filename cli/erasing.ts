@@ -20,7 +20,11 @@ export async function runErase(call: CommandCall): Promise<number> {
     const dataConverter = createDataConverter(encryptionKeys, 'null');
     const client = new Client({ connection, namespace, dataConverter });
     const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }) };
-    const plan = await planErasure(erasure, documentId, new Date().toISOString());
+    const plan = await planErasure(erasure, {
+      documentId,
+      nowIso: new Date().toISOString(),
+      leavesUnreadable: values.flag('leave-unreadable'),
+    });
     const isErased = await carryOut();
     const { files, histories, shared, unreadable } = plan;
     const answer = { documentId, isErased, files, histories, shared, unreadable };
@@ -48,11 +52,9 @@ function textOf({ files, histories, shared, unreadable }: ErasurePlan): string {
     ...shared.map(
       (workflowId) => `stays     ${workflowId}: names others too, until its retention ends`,
     ),
-    ...unreadable.map(
-      (workflowId) =>
-        `unread    ${workflowId}: encrypted under a key that is not among ` +
-        'COUNTERSIGN_ENCRYPTION_KEYS; whom it names is not known',
-    ),
+    ...(unreadable.length > 0
+      ? [`stays     ${unreadable.length} callbacks that cannot be read, as ${unreadable[0] ?? ''}`]
+      : []),
   ];
   return lines.join('\n') || 'nothing is left to erase but the tombstone';
 }

@@ -24,6 +24,7 @@ import {
 import {
   initialState,
   withAnnouncement,
+  withAttention,
   withReport,
   withStop,
   type DocumentState,
@@ -105,13 +106,14 @@ for (const [how, keys] of [
   });
 }
 
+/** IDs as long as they may be. */
 function signerIds(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `signer-${String(index).padStart(36, '0')}`);
+  return Array.from({ length: count }, (_, index) => `signer-${String(index).padStart(57, '0')}`);
 }
 
-/** More signers, and of each more changes, than are kept. */
-function reportOfMany(): StatusReport {
-  const changes = signerIds(SIGNERS_MAX + 20).flatMap((id, signer) =>
+/** Of each signer more changes than are kept. */
+function reportOf(signers: number): StatusReport {
+  const changes = signerIds(signers).flatMap((id, signer) =>
     Array.from({ length: 40 }, (_, index): StatusChange => {
       const status = index % 2 === 0 ? 'fieldsCompletedExceptSignature' : 'signed';
       const at = new Date(Date.parse(AT) + (signer * 40 + index) * 1000).toISOString();
@@ -121,55 +123,80 @@ function reportOfMany(): StatusReport {
   return { source: 'batch', changes };
 }
 
-function announcementOf({ event, signerId }: DueSignerEvent): DocumentAnnouncement {
+/** With all that an announcement may have. */
+function announcementOf(
+  { event, signerId }: DueSignerEvent,
+  { progress }: DocumentState,
+): DocumentAnnouncement {
+  const ids = Object.keys(progress.signers);
+  const listed = ids.length > 50 ? [signerId] : ids;
   return {
-    ...{ event, documentId: 'd', occasion: signerId, occurredAt: AT },
-    ...{ status: 'created', signers: [{ id: signerId, status: 'signed' }] },
-    ...{ group: 'g'.repeat(255), tag: 't'.repeat(250) },
+    ...{ event, documentId: 'd'.repeat(64), occasion: signerId, occurredAt: AT },
+    ...{ status: 'created', signers: listed.map((id) => ({ id, status: 'fieldsCompleted' })) },
+    ...{ group: 'g'.repeat(255), tag: 't'.repeat(250), reason: 'because '.repeat(60) },
   };
 }
 
 /** Everybody signed, and everybody's mail came back. */
-function largestState(): DocumentState {
-  const bounces = signerIds(SIGNERS_MAX).map((signerId) => ({ signerId, at: AT }));
+function largestState(signers: number): DocumentState {
+  const bounces = signerIds(signers).map((signerId) => ({ signerId, at: AT }));
   const followUp = { signerEvents: SIGNER_EVENTS };
-  const begun = initialState({ documentId: randomUUID(), signers: [], followUp });
-  const told = withReport(begun, { ...reportOfMany(), bounces }, 0);
+  const begun = initialState({ documentId: 'd'.repeat(64), signers: [], followUp });
+  const told = withReport(begun, { ...reportOf(signers), bounces }, 0);
   return withStop(told, 'because '.repeat(100_000));
 }
 
-/** As many announcements as are owed while no channel takes any. */
+/** As many announcements as are owed while every channel refuses them for good. */
 function withoutChannels(state: DocumentState): DocumentState {
   const channels = ['log', 'http', 'email', 'slack'] as const;
   let owing = state;
   for (let due = dueSignerEvent(owing); due; due = dueSignerEvent(owing)) {
-    owing = withAnnouncement(owing, announcementOf(due), channels);
+    owing = withAnnouncement(owing, announcementOf(due, owing), channels);
+    for (const channel of channels) {
+      const attention = { failureType: 'AnnouncementRefused', message: 'm'.repeat(500) };
+      owing = withAttention(
+        owing,
+        `announce ${due.event}/${due.signerId} by ${channel}`,
+        attention,
+      );
+    }
   }
   return owing;
 }
 
-test('what a document with too many signers carries, and answers, fits into a payload', () => {
-  let state = largestState();
-  assert.equal(Object.keys(state.progress.signers).length, SIGNERS_MAX);
-  assert.equal(state.stop?.reason.length, 500);
-  const announced: number[] = [];
-  for (;;) {
-    state = withoutChannels(state);
-    assert.ok(
-      bytesOf({ documentId: state.documentId, carried: state }) < TEMPORAL_MAX_BYTES * 0.95,
-    );
-    assert.ok(bytesOf(viewOf(state)) < TEMPORAL_MAX_BYTES * 0.95);
-    announced.push(state.announced.length);
-    if (state.owed.length < OWED_MAX) break;
-    // The channels are back: what waited has its turn.
-    state = { ...state, owed: [] };
-  }
-  assert.deepEqual(announced, [100, 200, 300, 400, 500, 600, 600]);
+for (const signers of [50, 51, SIGNERS_MAX, SIGNERS_MAX + 20]) {
+  test(`what a document with ${signers} signers carries, and answers, fits into a payload`, () => {
+    const begun = largestState(signers);
+    const ids = Object.keys(begun.progress.signers);
+    assert.equal(ids.length, Math.min(signers, SIGNERS_MAX));
+    assert.equal(begun.stop?.reason.length, 500);
+    const events = ids.flatMap((id) => [`signer.signed/${id}`, `signer.bounced/${id}`]);
+    const perTurn = OWED_MAX / 4;
+    // At first, and when the channels were back for long enough to take all but the last.
+    for (const told of [0, events.length - perTurn]) {
+      const state = withoutChannels({ ...begun, announced: events.slice(0, told) });
+      assert.equal(state.owed.length, OWED_MAX);
+      assert.equal(new Set(state.announced).size, told + perTurn);
+      const carried = bytesOf({ documentId: state.documentId, carried: state });
+      assert.ok(carried < TEMPORAL_MAX_BYTES * 0.95, `${carried} bytes carried`);
+      const answered = bytesOf(viewOf(state));
+      assert.ok(answered < TEMPORAL_MAX_BYTES, `${answered} bytes answered`);
+    }
+  });
+}
+
+test('once channels take something, what waited for them is due', () => {
+  const full = withoutChannels(largestState(SIGNERS_MAX));
+  assert.equal(dueSignerEvent(full), undefined);
+  const {
+    owed: [, ...owed],
+  } = full;
+  assert.ok(dueSignerEvent({ ...full, owed }));
 });
 
 test('signers that the provider shows beyond the limit are left out of its picture', () => {
   const uuid = randomUUID();
-  const signers = signerIds(SIGNERS_MAX + 1).map((id) => ({ uuid: id, status: '10' }));
+  const signers = signerIds(SIGNERS_MAX + 1).map((uuid) => ({ uuid, status: '10' }));
   const snapshot = documentSnapshot({ uuid, status: '10', signer_objects: signers });
   assert.equal(snapshot?.signers.length, SIGNERS_MAX);
 });

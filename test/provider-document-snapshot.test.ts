@@ -93,6 +93,8 @@ test('What is of another type than any field could have counts as not said', () 
   assert.equal(id, documentId);
   assert.deepEqual(rest, { ...rest, modified: '', signers: [] });
   assert.ok(!('group' in rest) && !('tag' in rest));
+  const { signer_objects: _, ...unnamed } = odd as Record<string, unknown>;
+  assert.deepEqual(documentSnapshot(unnamed)?.signers, []);
 });
 
 test('A hash that is not 64 hex characters is no hash', () => {

@@ -69,6 +69,7 @@ import { DESCRIBED as described } from './document-messages.js';
 import { missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
 import { lastFailureBefore } from './failure-text.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
+import { OWED_MAX } from './signer-events.js';
 import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 import type { SignerView } from './progress.js';
@@ -118,6 +119,9 @@ const SIGNERS_ANNOUNCED_MAX = 50;
 /** Runs from before it told of a first failure to the log alone. */
 const POLICY_BEFORE_ATTENTION = 'policy-before-attention';
 
+/** Runs from before that announced every event of a signer, however much was owed. */
+const OWED_BOUND = 'owed-bound';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -143,7 +147,7 @@ class DocumentSigning {
   async run(): Promise<SigningOutcome> {
     for (;;) {
       this.#payOwed();
-      const step = nextStep(this.#state, Date.now());
+      const step = nextStep(this.#state, Date.now(), this.#owedMax());
       switch (step.kind) {
         case 'ask':
           await this.#attempt(step, () => this.#ask(step.reason));
@@ -264,6 +268,10 @@ class DocumentSigning {
     // A reminder that the provider does not take must not hold up the end.
     const isOvertaken = this.#isReminding && nextStep(state, Date.now()).kind === 'conclude';
     if (isOvertaken) this.#attempting?.cancel();
+  }
+
+  #owedMax(): number {
+    return this.#state.owed.length < OWED_MAX || patched(OWED_BOUND) ? OWED_MAX : Infinity;
   }
 
   /** Runs a task; a failure for good is shown and announced, and waits for `retry`. */

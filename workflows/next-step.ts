@@ -4,7 +4,7 @@ import type { OutcomeKind, SignerEvent, SigningOutcome } from './contract.js';
 import type { AskedQuestion, DocumentState } from './document-state.js';
 import { formatDuration } from './duration.js';
 import { contradictionOf, outcomeOf } from './progress.js';
-import { dueSignerEvent } from './signer-events.js';
+import { dueSignerEvent, type DueSignerEvent } from './signer-events.js';
 
 export type Step =
   | { readonly kind: 'ask'; readonly reason: string }
@@ -43,19 +43,28 @@ const FIRST_ASK_MS: Readonly<Record<AskedQuestion['kind'], number>> = {
 /** The task whose failure holds up everything but the announcements. */
 export const CONCLUDE_TASK = 'conclude';
 
-/** The next step. Announcements go out beside it. */
-export function nextStep(state: DocumentState, nowMs: number): Step {
-  if (state.outcome) return stepAfterOutcome(state, state.outcome, nowMs);
+/**
+ * The next step. Announcements go out beside it.
+ * @param owedMax of `dueSignerEvent`
+ */
+export function nextStep(state: DocumentState, nowMs: number, owedMax?: number): Step {
+  const told = dueSignerEvent(state, owedMax);
+  if (state.outcome) return stepAfterOutcome(state, { outcome: state.outcome, told, nowMs });
   if (state.stop) return { kind: 'conclude', outcome: 'stopped' };
   if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
-  return stepTowardsOutcome(state, nowMs);
+  return stepTowardsOutcome(state, told, nowMs);
 }
 
-function stepAfterOutcome(state: DocumentState, outcome: SigningOutcome, nowMs: number): Step {
+interface AfterOutcome {
+  readonly outcome: SigningOutcome;
+  readonly told: DueSignerEvent | undefined;
+  readonly nowMs: number;
+}
+
+function stepAfterOutcome(state: DocumentState, { outcome, told, nowMs }: AfterOutcome): Step {
   const reason = contradictionOf(state.progress, outcome.kind);
   if (outcome.alreadyArchived) return { kind: 'finish' };
-  const told = outcome.kind === 'stopped' ? undefined : dueSignerEvent(state);
-  if (told) return { kind: 'announce', ...told };
+  if (told && outcome.kind !== 'stopped') return { kind: 'announce', ...told };
   if (reason !== undefined && !state.announced.includes('document.contradicted')) {
     return { kind: 'contradict', reason };
   }
@@ -64,13 +73,16 @@ function stepAfterOutcome(state: DocumentState, outcome: SigningOutcome, nowMs: 
   return state.owed.length > 0 ? { kind: 'wait', untilMs: undefined } : { kind: 'finish' };
 }
 
-function stepTowardsOutcome(state: DocumentState, nowMs: number): Step {
+function stepTowardsOutcome(
+  state: DocumentState,
+  told: DueSignerEvent | undefined,
+  nowMs: number,
+): Step {
   if (state.lookUp?.receipt) return { kind: 'conclude', outcome: 'completed' };
   const outcome = outcomeOf(state.progress);
   if (outcome !== undefined) return { kind: 'conclude', outcome };
   if (state.mustAsk) return { kind: 'ask', reason: 'what is the state of this document?' };
   if (isGone(state)) return { kind: 'conclude', outcome: 'removed' };
-  const told = dueSignerEvent(state);
   // Until a worker has answered nobody knows which channels there are.
   if (told && !state.lookUp) return { kind: 'ask', reason: 'is it so, and who is to be told?' };
   if (told) return { kind: 'announce', ...told };

@@ -117,8 +117,8 @@ export interface AnnouncementView {
 const CHANGES_KEPT = 32;
 
 /**
- * Signers followed one by one: 300 signers × 32 changes × 120 bytes, and what is owed to channels at
- * a time, stay below a payload's 2 MB. A document with more is followed all the same, by its own
+ * Signers followed one by one: 300 signers × 32 changes × 120 bytes, and what is owed to channels
+ * at a time, stay below a payload's 2 MB. A document with more is followed all the same, by its own
  * status; the first 300 that are heard of stay.
  */
 export const SIGNERS_MAX = 300;

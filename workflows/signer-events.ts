@@ -12,14 +12,21 @@ export interface DueSignerEvent {
 }
 
 /**
- * Announcements owed at a time: with a kilobyte each they leave room in a payload for 300 signers.
- * While channels take none, further events of signers wait for their turn.
+ * Announcements owed at a time, to all channels together. One has up to 6 kB, with up to 50 signers
+ * in it; so many leave room in a payload for what else is carried. Where a channel takes none,
+ * further events of signers wait, for the other channels too.
  */
-export const OWED_MAX = 400;
+export const OWED_MAX = 200;
 
-/** The next one that is wanted, has happened and was not announced. */
-export function dueSignerEvent(state: DocumentState): DueSignerEvent | undefined {
-  if (state.owed.length >= OWED_MAX) return undefined;
+/**
+ * The next one that is wanted, has happened and was not announced.
+ * @param owedMax none is due while so many announcements are owed
+ */
+export function dueSignerEvent(
+  state: DocumentState,
+  owedMax: number = OWED_MAX,
+): DueSignerEvent | undefined {
+  if (state.owed.length >= owedMax) return undefined;
   const wanted = (state.lookUp?.policy.followUp ?? state.followUp)?.signerEvents ?? [];
   if (wanted.length === 0) return undefined;
   const announced = new Set(state.announced);

@@ -10,6 +10,10 @@ export const erase: Action = {
   usage: '<document>',
   options: {
     'dry-run': { type: 'boolean', help: 'only lists what would go' },
+    'leave-unreadable': {
+      type: 'boolean',
+      help: 'also where callbacks are encrypted under a key that nobody has',
+    },
     yes: { type: 'boolean', help: 'asks no questions' },
   },
   json: '{"documentId", "isErased", "files", "histories", "shared", "unreadable"}',
