@@ -73,6 +73,7 @@ export async function planErasure(
   const deliveries = await deliveriesNaming(client, documentId, signerIds);
   const unreadable = deliveries.filter(({ naming }) => naming === 'unknown');
   const deliveredAlone = deliveries.filter(({ naming }) => naming === 'alone');
+  const isOpen = [...own, ...deliveries].some((each) => each.isOpen);
   // Without a receipt its outcome alone names all signers.
   const isSealed = unreadable.length > 0 || (!receipt && own.some(({ isReadable }) => !isReadable));
   return {
@@ -82,11 +83,7 @@ export async function planErasure(
     histories: [...deliveredAlone, ...own].map(({ workflowId, runId }) => ({ workflowId, runId })),
     shared: idsOf(deliveries.filter(({ naming }) => naming === 'shared')),
     unreadable: idsOf(unreadable),
-    obstacle: [...own, ...deliveries].some(({ isOpen }) => isOpen)
-      ? obstacleOfOpen(documentId)
-      : isSealed && !leavesUnreadable
-        ? OBSTACLE_OF_SEALED
-        : undefined,
+    obstacle: obstacleOf(documentId, isOpen, isSealed && !leavesUnreadable),
     tombstone: {
       documentId,
       archivedAt: receipt?.archivedAt ?? '',
@@ -100,18 +97,21 @@ export async function planErasure(
   };
 }
 
-function obstacleOfOpen(documentId: string): string {
+function obstacleOf(documentId: string, isOpen: boolean, isSealed: boolean): string | undefined {
+  if (isOpen) {
+    return (
+      `document ${documentId}, or a callback of it or one that cannot be read, is still open in ` +
+      'Temporal: remove the document at the provider, or wait until its workflows have ended, and ' +
+      'erase it then'
+    );
+  }
+  if (!isSealed) return undefined;
   return (
-    `document ${documentId}, or a callback of it or one that cannot be read, is still open in ` +
-    'Temporal: remove the document at the provider, or wait until its workflows have ended, and ' +
-    'erase it then'
+    'what names the signers, or callbacks that may name them, is encrypted under a key that is not ' +
+    'among COUNTERSIGN_ENCRYPTION_KEYS: add it (behind the first), or, where nobody has it any more, ' +
+    'say --leave-unreadable: such callbacks stay until the retention ends, and are not found again'
   );
 }
-
-const OBSTACLE_OF_SEALED =
-  'what names the signers, or callbacks that may name them, is encrypted under a key that is not ' +
-  'among COUNTERSIGN_ENCRYPTION_KEYS: add it (behind the first), or, where nobody has it any more, ' +
-  'say --leave-unreadable: such callbacks stay until the retention ends, and are not found again';
 
 function idsOf(histories: readonly ErasableHistory[]): readonly string[] {
   return histories.map(({ workflowId }) => workflowId);

@@ -171,13 +171,16 @@ async function compareAll(
     onProgress((count += 1));
     return compared;
   };
-  const atOnce = documents.map((snapshot) => comparedAtOnce(snapshot, nowOf(snapshot), terms));
+  const compared = documents.map((snapshot) => comparedAtOnce(snapshot, nowOf(snapshot), terms));
   // Few documents need a call, and so a promise and a turn in the queue.
-  const rest = documents.filter((_, row) => !atOnce[row]);
-  const queue = new PQueue({ concurrency: SIGNALS_AT_ONCE });
-  const called = await queue.addAll(rest.map((snapshot) => () => compare(snapshot)));
-  let next = 0;
-  return atOnce.flatMap((compared) => compared ?? called.slice(next, (next += 1)));
+  const calls = documents.flatMap((snapshot, row) => {
+    if (compared[row]) return [];
+    return async (): Promise<void> => {
+      compared[row] = await compare(snapshot);
+    };
+  });
+  await new PQueue({ concurrency: SIGNALS_AT_ONCE }).addAll(calls);
+  return compared.filter((each) => each !== undefined);
 }
 
 /** One document's trouble is the page's for a few attempts, then its own. */

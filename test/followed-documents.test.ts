@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createFollowedDocuments } from '../activities/followed-documents.js';
+import {
+  createFollowedDocuments,
+  type FollowedDocuments,
+} from '../activities/followed-documents.js';
 import { FOLLOWED_QUERY, knownDocuments } from '../activities/known-documents.js';
 import { documentWorkflowId, type DocumentSnapshot } from '../workflows/contract.js';
 import { openStage, type Stage } from './support/stage.js';
@@ -33,6 +36,20 @@ function snapshotOf(documentId: string): DocumentSnapshot {
   return { documentId, status: 'created', finalPdf: false, modified: '', signers: [] };
 }
 
+/** As a page does, of a listing in which most are unknown and ignored. */
+function lookUp(client: Client, followed: FollowedDocuments, documentIds: readonly string[]) {
+  const snapshots = documentIds.map(snapshotOf);
+  return inActivity(() =>
+    knownDocuments(client, snapshots, {
+      memory: { areMostUnknown: true },
+      followed,
+      run: 'run',
+      isIgnored: () => true,
+      repairsSinceMs: undefined,
+    }),
+  );
+}
+
 test('a run knows the documents that were followed when it asked first', async () => {
   const [first, second] = [await followedDocument(), await followedDocument()];
   const followed = createFollowedDocuments(stage.client);
@@ -57,15 +74,8 @@ test('where most are unknown, only those that are followed are looked up', async
       },
     },
   }) as Client;
-  const known = await inActivity(() =>
-    knownDocuments(client, [id, ...strangers].map(snapshotOf), {
-      memory: { areMostUnknown: true },
-      followed: createFollowedDocuments(stage.client),
-      run: 'run',
-      isIgnored: () => true,
-      repairsSinceMs: undefined,
-    }),
-  );
+  const followed = createFollowedDocuments(stage.client);
+  const known = await lookUp(client, followed, [id, ...strangers]);
   assert.equal(known.get(id)?.kind, 'open');
   assert.equal(known.size, 1);
   assert.equal(asked.length, 1);
@@ -85,15 +95,7 @@ test('a list that cannot be read costs a page nothing, and is asked for anew', a
     },
   }) as Client;
   const followed = createFollowedDocuments(client);
-  const known = await inActivity(() =>
-    knownDocuments(stage.client, [id, 'stranger'].map(snapshotOf), {
-      memory: { areMostUnknown: true },
-      followed,
-      run: 'run',
-      isIgnored: () => true,
-      repairsSinceMs: undefined,
-    }),
-  );
+  const known = await lookUp(stage.client, followed, [id, 'stranger']);
   assert.equal(known.get(id)?.kind, 'open');
   isAway = false;
   assert.equal((await inActivity(() => followed.of('run')))?.has(documentWorkflowId(id)), true);

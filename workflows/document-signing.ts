@@ -69,10 +69,10 @@ import { DESCRIBED as described } from './document-messages.js';
 import { missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
 import { lastFailureBefore } from './failure-text.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
-import { OWED_MAX } from './signer-events.js';
 import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 import type { SignerView } from './progress.js';
+import { OWED_MAX } from './signer-events.js';
 import { progressDigest } from './status-digest.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;

@@ -4,7 +4,7 @@ import type { OutcomeKind, SignerEvent, SigningOutcome } from './contract.js';
 import type { AskedQuestion, DocumentState } from './document-state.js';
 import { formatDuration } from './duration.js';
 import { contradictionOf, outcomeOf } from './progress.js';
-import { dueSignerEvent, type DueSignerEvent } from './signer-events.js';
+import { dueSignerEvent } from './signer-events.js';
 
 export type Step =
   | { readonly kind: 'ask'; readonly reason: string }
@@ -48,23 +48,26 @@ export const CONCLUDE_TASK = 'conclude';
  * @param owedMax of `dueSignerEvent`
  */
 export function nextStep(state: DocumentState, nowMs: number, owedMax?: number): Step {
-  const told = dueSignerEvent(state, owedMax);
-  if (state.outcome) return stepAfterOutcome(state, { outcome: state.outcome, told, nowMs });
+  if (state.outcome) return stepAfterOutcome(state, state.outcome, { nowMs, owedMax });
   if (state.stop) return { kind: 'conclude', outcome: 'stopped' };
   if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
-  return stepTowardsOutcome(state, told, nowMs);
+  return stepTowardsOutcome(state, { nowMs, owedMax });
 }
 
-interface AfterOutcome {
-  readonly outcome: SigningOutcome;
-  readonly told: DueSignerEvent | undefined;
+interface Terms {
   readonly nowMs: number;
+  readonly owedMax: number | undefined;
 }
 
-function stepAfterOutcome(state: DocumentState, { outcome, told, nowMs }: AfterOutcome): Step {
+function stepAfterOutcome(
+  state: DocumentState,
+  outcome: SigningOutcome,
+  { nowMs, owedMax }: Terms,
+): Step {
   const reason = contradictionOf(state.progress, outcome.kind);
   if (outcome.alreadyArchived) return { kind: 'finish' };
-  if (told && outcome.kind !== 'stopped') return { kind: 'announce', ...told };
+  const told = outcome.kind === 'stopped' ? undefined : dueSignerEvent(state, owedMax);
+  if (told) return { kind: 'announce', ...told };
   if (reason !== undefined && !state.announced.includes('document.contradicted')) {
     return { kind: 'contradict', reason };
   }
@@ -73,16 +76,13 @@ function stepAfterOutcome(state: DocumentState, { outcome, told, nowMs }: AfterO
   return state.owed.length > 0 ? { kind: 'wait', untilMs: undefined } : { kind: 'finish' };
 }
 
-function stepTowardsOutcome(
-  state: DocumentState,
-  told: DueSignerEvent | undefined,
-  nowMs: number,
-): Step {
+function stepTowardsOutcome(state: DocumentState, { nowMs, owedMax }: Terms): Step {
   if (state.lookUp?.receipt) return { kind: 'conclude', outcome: 'completed' };
   const outcome = outcomeOf(state.progress);
   if (outcome !== undefined) return { kind: 'conclude', outcome };
   if (state.mustAsk) return { kind: 'ask', reason: 'what is the state of this document?' };
   if (isGone(state)) return { kind: 'conclude', outcome: 'removed' };
+  const told = dueSignerEvent(state, owedMax);
   // Until a worker has answered nobody knows which channels there are.
   if (told && !state.lookUp) return { kind: 'ask', reason: 'is it so, and who is to be told?' };
   if (told) return { kind: 'announce', ...told };
