@@ -3,7 +3,14 @@ import PQueue from 'p-queue';
 import type { DocumentListingQuery } from '../provider/document-listing.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
-import { FAILURE_TYPES, NO_COUNTS, REASON_MAX_LENGTH, ROW_MARKS } from '../workflows/contract.js';
+import {
+  addCounts,
+  FAILURE_TYPES,
+  keyOfFurtherPage,
+  NO_COUNTS,
+  REASON_MAX_LENGTH,
+  ROW_MARKS,
+} from '../workflows/contract.js';
 import type {
   Activities,
   DocumentSnapshot,
@@ -11,7 +18,7 @@ import type {
   ReconcilePageInput,
   ReconcilePageResult,
 } from '../workflows/contract.js';
-import { fingerprintOf, formatFingerprints } from '../workflows/listed-documents.js';
+import { fingerprintOf, formatFingerprints, meets, tailOf } from '../workflows/listed-documents.js';
 import {
   comparedAtOnce,
   compareDocument,
@@ -36,13 +43,17 @@ const LISTINGS_AT_ONCE = 2;
 /** Rows that fit into the result, and so into a payload's 2 MB. Asked for are 1,000 at the most. */
 const ROWS_MAX = 100_000;
 
+/** After as long, in ms, what is left of the pages asked for is left to others. */
+const READ_ON_MS = 2_000;
+
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
 
 /**
  * The activity that reads one page of the provider's listing, compares each document with what is
- * known, and repairs what was missed. A repeated attempt finds the first one's repairs by their key
- * and counts them alike.
+ * known, and repairs what was missed; then it goes on with the next ones, if it was asked to, until
+ * one cannot be read or does not meet the one before: that one needs an activity of its own. A
+ * repeated attempt finds the first one's repairs by their key and counts them alike.
  */
 export function createReconcilePage(
   dependencies: ReconcilePageDependencies,
@@ -52,10 +63,12 @@ export function createReconcilePage(
   const followed = createFollowedDocuments(dependencies.client);
   const read: ReadPage = (input) => listings.add(() => readPage(dependencies.provider, input));
   const more = { ...dependencies, read, memory, followed };
-  return (input) => withFailures(() => withHeartbeat((note) => reconcile(more, input, note)));
+  return (input) => withFailures(() => withHeartbeat((note) => reconcilePages(more, input, note)));
 }
 
-type ReadPage = (input: ReconcilePageInput) => ReturnType<typeof readPage>;
+type Page = NonNullable<Awaited<ReturnType<ProviderClient['listDocuments']>>>;
+type ReadPage = (input: ReconcilePageInput) => Promise<Page | string>;
+type Note = (details: unknown) => void;
 
 interface PageDependencies extends ReconcilePageDependencies {
   readonly read: ReadPage;
@@ -63,26 +76,77 @@ interface PageDependencies extends ReconcilePageDependencies {
   readonly followed: FollowedDocuments;
 }
 
+async function reconcilePages(
+  dependencies: PageDependencies,
+  input: ReconcilePageInput,
+  note: Note,
+): Promise<ReconcilePageResult> {
+  const beganMs = performance.now();
+  note({ phase: 'listing', offset: input.offset });
+  const first = await dependencies.read(input);
+  if (typeof first === 'string') return refusedPage(first);
+  const fingerprints = fingerprintsOf(first, input);
+  let result = await reconcile(dependencies, input, { page: first, fingerprints, note });
+  let pagesRead = 1;
+  for (const offset of input.furtherOffsets ?? []) {
+    if (performance.now() - beganMs > READ_ON_MS) break;
+    const further = { ...input, offset, key: keyOfFurtherPage(input.key, pagesRead) };
+    note({ phase: 'listing', offset });
+    const page = await readFurther(dependencies.read, further);
+    if (!page) break;
+    const shown = { page, fingerprints: fingerprintsOf(page, input) };
+    // Rows may go away meanwhile: what lies between is for the workflow to find.
+    if (!meets(tailOf(result.fingerprints), shown.fingerprints)) break;
+    result = together(result, await reconcile(dependencies, further, { ...shown, note }));
+    pagesRead += 1;
+  }
+  return { ...result, pagesRead, tookMs: Math.round(performance.now() - beganMs) };
+}
+
+/** Its trouble is no reason to repeat the pages before it: it gets attempts of its own. */
+async function readFurther(read: ReadPage, input: ReconcilePageInput): Promise<Page | undefined> {
+  try {
+    const page = await read(input);
+    return typeof page === 'string' ? undefined : page;
+  } catch (error) {
+    const { cancellationSignal, log } = Context.current();
+    cancellationSignal.throwIfAborted();
+    const why = { offset: input.offset, error: String(error) };
+    log.warn('a further page could not be read; it is asked for once more', why);
+    return undefined;
+  }
+}
+
+/** Two pages' results as one's. */
+function together(a: ReconcilePageResult, b: ReconcilePageResult): ReconcilePageResult {
+  return {
+    ...b,
+    fingerprints: a.fingerprints + b.fingerprints,
+    rows: a.rows + b.rows,
+    unreadable: a.unreadable + b.unreadable,
+    ...(a.providerTime !== undefined && { providerTime: a.providerTime }),
+    counts: addCounts(a.counts, b.counts),
+    examples: [...a.examples, ...b.examples],
+  };
+}
+
 async function reconcile(
   dependencies: PageDependencies,
   input: ReconcilePageInput,
-  note: (details: unknown) => void,
+  { page, fingerprints, note }: { page: Page; fingerprints: string; note: Note },
 ): Promise<ReconcilePageResult> {
-  note({ phase: 'listing' });
-  const page = await dependencies.read(input);
-  if (typeof page === 'string') return refusedPage(page);
   const { documents, unreadable, hasNext, total, providerTime } = page;
-  note({ phase: 'visibility', documents: documents.length });
+  const { offset } = input;
+  note({ phase: 'visibility', offset, documents: documents.length });
   const compared = await compareAll(dependencies, documents, {
     terms: { ...input, nowMs: clockMs(providerTime) },
-    run: input.seed,
+    input,
     onProgress: (count) => {
-      note({ phase: 'comparing', count });
+      note({ phase: 'comparing', offset, count });
     },
   });
-  const ids = documents.map(({ documentId }) => fingerprintOf(input.seed, documentId));
   return {
-    fingerprints: formatFingerprints(ids),
+    fingerprints,
     rows: compared.map(({ mark }) => mark).join(''),
     unreadable,
     hasNext,
@@ -90,6 +154,10 @@ async function reconcile(
     ...(providerTime !== undefined && { providerTime }),
     ...sumOfFindings(compared),
   };
+}
+
+function fingerprintsOf({ documents }: Page, { seed }: ReconcilePageInput): string {
+  return formatFingerprints(documents.map(({ documentId }) => fingerprintOf(seed, documentId)));
 }
 
 /** The provider's clock, where it tells it: to the end of the second that its header names. */
@@ -102,7 +170,7 @@ function clockMs(providerTime: string | undefined): number {
 async function readPage(
   provider: ReconcilePageDependencies['provider'],
   { segment, offset, limit }: ReconcilePageInput,
-): Promise<string | NonNullable<Awaited<ReturnType<ProviderClient['listDocuments']>>>> {
+): Promise<Page | string> {
   const signal = Context.current().cancellationSignal;
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
@@ -142,7 +210,7 @@ function refusedPage(refused: string): ReconcilePageResult {
 const UNKNOWN: KnownDocument = { kind: 'unknown' };
 
 interface Comparing {
-  readonly run: string;
+  readonly input: Pick<ReconcilePageInput, 'seed' | 'repairsSinceMs'>;
   readonly terms: Parameters<typeof compareDocument>[3];
   readonly onProgress: (count: number) => void;
 }
@@ -151,14 +219,14 @@ interface Comparing {
 async function compareAll(
   dependencies: PageDependencies,
   documents: readonly DocumentSnapshot[],
-  { terms, run, onProgress }: Comparing,
+  { terms, input, onProgress }: Comparing,
 ): Promise<Compared[]> {
   const { attempt, scheduledTimestampMs } = Context.current().info;
-  const repairsSinceMs = attempt > 1 ? scheduledTimestampMs : undefined;
+  const repairsSinceMs = input.repairsSinceMs ?? (attempt > 1 ? scheduledTimestampMs : undefined);
   const { client, memory, followed } = dependencies;
   const isIgnored = (snapshot: DocumentSnapshot): boolean =>
     comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
-  const lookUp = { memory, followed, run, isIgnored, repairsSinceMs };
+  const lookUp = { memory, followed, run: input.seed, isIgnored, repairsSinceMs };
   const known = await knownDocuments(client, documents, lookUp);
   const nowOf = ({ documentId }: DocumentSnapshot): KnownDocument =>
     known.get(documentId) ?? UNKNOWN;

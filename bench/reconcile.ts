@@ -12,7 +12,12 @@ import { historiesOf } from './run-histories.js';
 import { sumOf, temporalActions, totalOf } from './temporal-actions.js';
 import type { HistoryEvent } from './temporal-actions.js';
 import { WORKFLOW_TYPES } from '../workflows/contract.js';
-import type { ReconcilePageInput, ReconciliationReport } from '../workflows/contract.js';
+import type {
+  ReconcilePageInput,
+  ReconcilePageResult,
+  ReconciliationReport,
+} from '../workflows/contract.js';
+import { pagesIn } from '../workflows/reconciliation-state.js';
 
 const TASK_QUEUE = 'countersign';
 
@@ -163,16 +168,25 @@ async function runOnce(stage: ReconcileStage, worker: MeasuredProcess): Promise<
   const actions = sumOf(temporalActions(events));
   return {
     ...{ report: report as ReconciliationReport, durationMs, restRssBytes, peakRssBytes },
-    ...{ actions, actionCount: totalOf(actions), pages: pagesAsked(events) },
+    ...{ actions, actionCount: totalOf(actions), pages: pagesRead(events) },
   };
 }
 
-function pagesAsked(events: readonly HistoryEvent[]): PageAsked[] {
-  return events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
-    if (scheduled?.activityType?.name !== 'reconcilePage') return [];
-    const payload = scheduled.input?.payloads?.[0];
-    if (!payload) return [];
-    const { offset, limit } = defaultPayloadConverter.fromPayload<ReconcilePageInput>(payload);
-    return [{ offset, limit }];
+/** What an activity left of the pages asked for was asked for again. */
+function pagesRead(events: readonly HistoryEvent[]): PageAsked[] {
+  const asked = new Map<string, ReconcilePageInput>();
+  return events.flatMap((event) => {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    const input = scheduled?.input?.payloads?.[0];
+    if (scheduled?.activityType?.name === 'reconcilePage' && input) {
+      asked.set(String(event.eventId), defaultPayloadConverter.fromPayload(input));
+    }
+    const completed = event.activityTaskCompletedEventAttributes;
+    const read = asked.get(String(completed?.scheduledEventId));
+    const result = completed?.result?.payloads?.[0];
+    if (!read || !result) return [];
+    const pages = pagesIn(defaultPayloadConverter.fromPayload<ReconcilePageResult>(result));
+    const { offset: first, furtherOffsets = [], limit } = read;
+    return [first, ...furtherOffsets].slice(0, pages).map((offset) => ({ offset, limit }));
   });
 }

@@ -35,6 +35,24 @@ export function parseFingerprints(text: string): Fingerprint[] {
   });
 }
 
+/**
+ * Rows that neighbouring pages share. When rows before them go away, the next page begins further
+ * on; as long as it shows one of them nothing was skipped, and otherwise the gap is read again.
+ */
+export const OVERLAP = 10;
+
+/** The last of a page's fingerprints: the next page must know one of them. */
+export function tailOf(page: string): string {
+  return page.slice(-OVERLAP * HASH_LENGTH);
+}
+
+/** Whether two pages meet: the later one shows a row of the earlier one's end. */
+export function meets(tail: string | undefined, page: string): boolean {
+  if (tail === undefined || tail === '') return true;
+  const shown = new Set(parseFingerprints(page).map(String));
+  return parseFingerprints(tail).some((fingerprint) => shown.has(String(fingerprint)));
+}
+
 /** Room for so many documents. */
 export function emptyFilter(documents: number): Uint8Array {
   const bytes = Math.min(Math.max(documents * BYTES_PER_DOCUMENT, MIN_BYTES), MAX_BYTES);

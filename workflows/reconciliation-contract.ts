@@ -255,9 +255,18 @@ export interface ComparisonTerms {
 export interface ReconcilePageInput extends ComparisonTerms {
   readonly segment: ListingSegment;
   readonly offset: number;
+  /** Of the pages to go on with, as long as that takes no time to speak of. */
+  readonly furtherOffsets?: readonly number[];
   readonly limit: number;
+  /** When an earlier reading of this page may have begun to repair, in ms since 1970. */
+  readonly repairsSinceMs?: number;
   /** Of the run: fingerprints differ from one to the next. */
   readonly seed: string;
+}
+
+/** The part of the run that a further page is, in its activity or in one of its own. */
+export function keyOfFurtherPage(key: string, index: number): string {
+  return index === 0 ? key : `${key}+${index}`;
 }
 
 /** What each row of a page turned out to be, a letter per row. */
@@ -275,7 +284,12 @@ export const ROW_MARKS = {
 } as const;
 export type RowMark = (typeof ROW_MARKS)[keyof typeof ROW_MARKS];
 
+/** Of one page, or of the first ones of those that were asked for together. */
 export interface ReconcilePageResult {
+  /** How many there are of them; histories from before they could be several have one. */
+  readonly pagesRead?: number;
+  /** What reading and comparing took, in ms. */
+  readonly tookMs?: number;
   /** In the listing's order, as listed-documents.ts writes them. */
   readonly fingerprints: string;
   /** A RowMark for each row. */
@@ -347,7 +361,7 @@ export interface LastReconciliationResult extends ChannelPolicy {
 export interface ReconciliationActivities {
   /** Settings, subscriptions (created again where missing), what was set aside. */
   prepareReconciliation(input: PrepareReconciliationInput): Promise<PrepareReconciliationResult>;
-  /** One page of the provider's listing: compared, repaired, counted. */
+  /** One page of the provider's listing, or a few quick ones: compared, repaired, counted. */
   reconcilePage(input: ReconcilePageInput): Promise<ReconcilePageResult>;
   /** Documents asked for one by one. */
   reconcileDocuments(input: ReconcileDocumentsInput): Promise<ReconcileDocumentsResult>;

@@ -12,12 +12,7 @@ import type {
   ReconciliationScope,
   SetAsideReport,
 } from './reconciliation-contract.js';
-import {
-  addListed,
-  emptyFilter,
-  formatFingerprints,
-  parseFingerprints,
-} from './listed-documents.js';
+import { addListed, emptyFilter, OVERLAP, parseFingerprints, tailOf } from './listed-documents.js';
 
 /** How far a listing has been read. */
 export interface ListingCursor {
@@ -31,6 +26,8 @@ export interface ListingCursor {
   readonly tail?: string;
   readonly hasEnded: boolean;
   readonly pages: number;
+  /** What the last page took, in ms. */
+  readonly pageMs?: number;
 }
 
 export interface ReconciliationState {
@@ -71,12 +68,6 @@ export interface UnlistedState {
 
 const EXAMPLES_KEPT = 20;
 const FAILED_PARTS_KEPT = 50;
-
-/**
- * Rows that neighbouring pages share. When rows before them go away, the next page begins further
- * on; as long as it shows one of them nothing was skipped, and otherwise the gap is read again.
- */
-export const OVERLAP = 10;
 
 /** A run's beginning. */
 export function initialReconciliation(
@@ -147,9 +138,33 @@ function coveredBefore(cursor: ListingCursor): number {
   return cursor.offset - strideOf(cursor) + cursor.limit;
 }
 
-/** The cursor once a page is asked for. */
-export function withPageAsked(cursor: ListingCursor): ListingCursor {
-  return { ...cursor, offset: cursor.offset + strideOf(cursor) };
+/**
+ * An activity costs Temporal and the worker as much as reading some pages from a provider that
+ * answers at once. So much is read by one of them, and never less than a page.
+ */
+const TOGETHER_MS = 250;
+
+/** 5,000 documents of the default page size are 90 kB of an activity's result. */
+const TOGETHER_MAX = 10;
+
+/** Where the pages begin that one activity is to read next; one, until it is known how long. */
+export function nextOffsets(cursor: ListingCursor): number[] {
+  const stride = strideOf(cursor);
+  const { offset, total = 0, pageMs = TOGETHER_MS } = cursor;
+  const left = Math.ceil((total - coveredBefore(cursor)) / stride);
+  const quick = Math.floor(TOGETHER_MS / Math.max(pageMs, 1));
+  const count = Math.max(Math.min(quick, TOGETHER_MAX, left), 1);
+  return Array.from({ length: count }, (_, index) => offset + index * stride);
+}
+
+/** The cursor once so many pages are asked for. */
+export function withPagesAsked(cursor: ListingCursor, pages: number): ListingCursor {
+  return { ...cursor, offset: cursor.offset + pages * strideOf(cursor) };
+}
+
+/** Pages that an answer holds. */
+export function pagesIn({ pagesRead = 1 }: ReconcilePageResult): number {
+  return pagesRead;
 }
 
 /** Rows on a page, unreadable ones too. */
@@ -170,31 +185,24 @@ export function withPageRead(
   const rows = rowsIn(page);
   const isCutShort = asked === 0 && rows > 0 && rows < cursor.limit && page.hasNext;
   const limit = isCutShort || isLonger ? rows : cursor.limit;
-  const fingerprints = parseFingerprints(page.fingerprints);
   const read: ListingCursor = {
     ...cursor,
     limit,
     // A provider that gives less than was asked for would make us skip the rest, one that gives
     // more would show us everything several times.
     offset: isCutShort || isLonger ? strideOf({ limit }) : cursor.offset,
-    pages: cursor.pages + 1,
+    pages: cursor.pages + pagesIn(page),
     hasEnded: cursor.hasEnded || (!page.hasNext && page.total === undefined),
-    tail: formatFingerprints(fingerprints.slice(-OVERLAP)),
+    tail: tailOf(page.fingerprints),
+    ...(page.tookMs === undefined ? {} : { pageMs: page.tookMs / pagesIn(page) }),
   };
   return page.total === undefined ? read : { ...read, total: page.total };
 }
 
-/** The cursor after a page was given up: nobody knows how its neighbours meet. */
+/** The cursor after a page was given up: nobody knows how its neighbours meet, nor their pace. */
 export function withPageLost(cursor: ListingCursor): ListingCursor {
-  const { tail: _lost, ...rest } = cursor;
+  const { tail: _lost, pageMs: _unknown, ...rest } = cursor;
   return { ...rest, hasEnded: cursor.hasEnded || cursor.total === undefined };
-}
-
-/** Whether two pages meet: the later one shows a row of the earlier one's end. */
-export function meets(tail: string | undefined, page: string): boolean {
-  if (tail === undefined || tail === '') return true;
-  const shown = new Set(parseFingerprints(page).map(String));
-  return parseFingerprints(tail).some((fingerprint) => shown.has(String(fingerprint)));
 }
 
 /** A page's rows among those seen before. @returns the state, and how many rows were new */
@@ -210,7 +218,7 @@ export function withPage(
     newRows: news.length,
     state: {
       ...withFindings(state, page),
-      pages: state.pages + 1,
+      pages: state.pages + pagesIn(page),
       documents: state.documents + news.length - count(outside),
       openListed: state.openListed + count(open) + count(adopted),
       unknownReported: state.unknownReported + count(unknownReported),

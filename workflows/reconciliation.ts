@@ -13,7 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { channelsFor } from './channels-for.js';
-import { canonicalId, MISSED_KINDS, RUN_MEMO } from './contract.js';
+import { canonicalId, keyOfFurtherPage, MISSED_KINDS, RUN_MEMO } from './contract.js';
 import type {
   Activities,
   ComparisonTerms,
@@ -28,21 +28,23 @@ import type {
 } from './contract.js';
 import { lastFailureBefore } from './failure-text.js';
 import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
+import { meets } from './listed-documents.js';
 import {
   filterFor,
   hasMore,
   initialReconciliation,
-  meets,
   newCursor,
+  nextOffsets,
+  pagesIn,
   rowsIn,
   segmentsOf,
   strideOf,
   withFailedPart,
   withFindings,
   withPage,
-  withPageAsked,
   withPageLost,
   withPageRead,
+  withPagesAsked,
   withProviderTime,
 } from './reconciliation-state.js';
 import type { ListingCursor, ReconciliationState } from './reconciliation-state.js';
@@ -82,7 +84,7 @@ const { announce } = proxyActivities<Activities>({
  * Enough that the provider always has one to make: while it does, one is compared and two are on
  * their way through the server. How many it makes at once is the activity's to bound.
  */
-const PAGES_AT_ONCE = 4;
+const READS_AT_ONCE = 4;
 
 /** Pages in one history: some 1,500 events and 2 MB. */
 const PAGES_PER_RUN = 200;
@@ -95,6 +97,9 @@ const FRONT_READS = 20;
 
 /** Runs from before a provider that gives more rows than asked for was followed in that. */
 const LONGER_PAGES = 'longer-pages';
+
+/** Runs from before that read every page with an activity of its own. */
+const PAGES_TOGETHER = 'pages-together';
 
 /** Runs from before that found all open documents that no listing showed before they asked. */
 const UNLISTED_BY_PARTS = 'unlisted-by-parts';
@@ -140,8 +145,18 @@ function invalid(what: string): ApplicationFailure {
   );
 }
 
-interface PageInFlight {
+/** Pages that one activity reads. */
+interface Asked {
   readonly offset: number;
+  readonly furtherOffsets: readonly number[];
+  /** Of this part of the run. */
+  readonly part: string;
+  /** When they were first asked for, where they are asked for again. */
+  readonly repairsSinceMs?: number;
+}
+
+interface PagesInFlight extends Asked {
+  readonly askedMs: number;
   readonly answer: Promise<ReconcilePageResult | Error>;
 }
 
@@ -227,16 +242,17 @@ class Reconciliation {
   async #readSegment(prepared: PrepareReconciliationResult): Promise<void> {
     const segment = this.#state.segments[0];
     if (!segment) return;
-    const inFlight: PageInFlight[] = [];
+    const inFlight: PagesInFlight[] = [];
     for (;;) {
       while (this.#mayAsk(prepared, inFlight.length)) {
         inFlight.push(this.#askNext(prepared, segment));
       }
-      const page = inFlight.shift();
-      if (!page) break;
-      if (await this.#takePage(prepared, segment, page)) continue;
+      const asked = inFlight.shift();
+      if (!asked) break;
+      const taken = await this.#takePages(prepared, segment, asked);
       // Another kind of listing was chosen: what is in flight is of no use.
-      return;
+      if (taken === 0) return;
+      inFlight.unshift(...this.#askForRest(prepared, segment, asked, taken));
     }
     if (this.#mustContinueAsNew()) await this.#continueAsNew();
     if (this.#cursor(prepared).pages > 1) await this.#readFrontAgain(prepared, segment);
@@ -254,56 +270,88 @@ class Reconciliation {
   }
 
   #mayAsk(prepared: PrepareReconciliationResult, inFlight: number): boolean {
-    if (inFlight >= PAGES_AT_ONCE || this.#mustContinueAsNew()) return false;
+    if (inFlight >= READS_AT_ONCE || this.#mustContinueAsNew()) return false;
     return hasMore(this.#cursor(prepared), inFlight);
   }
 
-  #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PageInFlight {
+  #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PagesInFlight {
     const cursor = this.#cursor(prepared);
-    this.#state = { ...this.#state, cursor: withPageAsked(cursor) };
-    return this.#askPage(prepared, segment, cursor.offset);
+    const offsets = nextOffsets(cursor);
+    const furtherOffsets = offsets.length > 1 && patched(PAGES_TOGETHER) ? offsets.slice(1) : [];
+    const pages = 1 + furtherOffsets.length;
+    this.#state = { ...this.#state, cursor: withPagesAsked(cursor, pages) };
+    const { offset } = cursor;
+    return this.#ask(prepared, segment, { offset, furtherOffsets, part: this.#partAt(offset) });
   }
 
-  #askPage(
+  /** Pages that their activity left to others: one each. */
+  #askForRest(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    offset: number,
-  ): PageInFlight {
-    this.#pagesInThisRun += 1;
+    { offset, furtherOffsets, part, askedMs }: PagesInFlight,
+    taken: number,
+  ): PagesInFlight[] {
+    return [offset, ...furtherOffsets].slice(taken).map((left, index) =>
+      this.#ask(prepared, segment, {
+        offset: left,
+        furtherOffsets: [],
+        part: keyOfFurtherPage(part, taken + index),
+        repairsSinceMs: askedMs,
+      }),
+    );
+  }
+
+  /** Another one whenever the same rows are read again. */
+  #partAt(offset: number): string {
     const { segmentNumber, pages, pagesReadAgain } = this.#state;
-    const part = `${segmentNumber}/${offset}/${pages + pagesReadAgain}`;
+    return `${segmentNumber}/${offset}/${pages + pagesReadAgain}`;
+  }
+
+  #ask(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    asked: Asked,
+  ): PagesInFlight {
+    const { offset, furtherOffsets, part, repairsSinceMs } = asked;
+    const pages = 1 + furtherOffsets.length;
+    this.#pagesInThisRun += pages;
+    const rows = `${nameOf(segment)}: rows from ${offset}`;
     const answer = reconcilePage
       .executeWithOptions(
         {
-          summary: `${nameOf(segment)}: rows from ${offset}`,
+          summary: pages === 1 ? rows : `${rows}, ${pages} pages`,
           scheduleToCloseTimeout: prepared.policy.patienceMs,
         },
         [
           {
             ...this.#terms(prepared, part),
             ...{ segment, offset, limit: this.#cursor(prepared).limit, seed: this.#seed },
+            ...(pages === 1 ? {} : { furtherOffsets }),
+            ...(repairsSinceMs === undefined ? {} : { repairsSinceMs }),
           },
         ],
       )
       .catch(failureOf);
-    return { offset, answer };
+    return { ...asked, askedMs: Date.now(), answer };
   }
 
-  /** @returns false where the account does not answer this kind of listing */
-  async #takePage(
+  /** @returns how many pages that settles; none where the account has no such listing */
+  async #takePages(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    { offset, answer }: PageInFlight,
-  ): Promise<boolean> {
+    { offset, answer }: PagesInFlight,
+  ): Promise<number> {
     const page = await answer;
     if (page instanceof Error) {
       const what = `${nameOf(segment)}, rows from ${offset}`;
       if (offset === 0) this.#lose(what, page.message);
       else this.#fail(what, page.message);
       this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared)) };
-      return true;
+      return 1;
     }
-    if (page.refused !== undefined) return this.#takeRefusal(prepared, segment, page.refused);
+    if (page.refused !== undefined) {
+      return this.#takeRefusal(prepared, segment, page.refused) ? 1 : 0;
+    }
     const cursor = this.#cursor(prepared);
     const { tail } = cursor;
     const isLonger = offset === 0 && rowsIn(page) > cursor.limit && patched(LONGER_PAGES);
@@ -313,9 +361,10 @@ class Reconciliation {
     if (!meets(tail, page.fingerprints)) {
       await this.#closeGap(prepared, segment, { offset, tail: tail ?? '' });
     }
-    return true;
+    return pagesIn(page);
   }
 
+  /** @returns false where another kind of listing is read instead */
   #takeRefusal(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
@@ -364,7 +413,8 @@ class Reconciliation {
     segment: ListingSegment,
     offset: number,
   ): Promise<ReconcilePageResult | Error> {
-    const page = await this.#askPage(prepared, segment, offset).answer;
+    const asked = { offset, furtherOffsets: [], part: this.#partAt(offset) };
+    const page = await this.#ask(prepared, segment, asked).answer;
     if (page instanceof Error) return page;
     this.#state = { ...this.#state, pagesReadAgain: this.#state.pagesReadAgain + 1 };
     this.#fold(prepared, page);
