@@ -1,4 +1,5 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import { lookUpOptions } from '../codec/data-converter.js';
 import {
   documentWorkflowId,
   missedChangesQuery,
@@ -59,7 +60,10 @@ export async function compareDocument(
   if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, terms);
   if (known.kind === 'closed') {
     const earlier = await findEarlierRepair(comparison, snapshot, terms);
-    return { ...(earlier ?? contradiction(snapshot, known.outcome)), mark: ROW_MARKS.closed };
+    return {
+      ...(earlier ?? contradiction(snapshot, known.outcome, terms)),
+      mark: ROW_MARKS.closed,
+    };
   }
   if (known.isInStep) {
     const earlier = await findEarlierRepair(comparison, snapshot, terms);
@@ -81,7 +85,7 @@ export function comparedAtOnce(
       return OPEN;
     case 'closed':
       if (known.mayBeRepaired) return undefined;
-      return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
+      return { ...contradiction(snapshot, known.outcome, terms), mark: ROW_MARKS.closed };
     case 'unknown':
       return unlessAdopted(snapshot, terms);
   }
@@ -161,7 +165,11 @@ function tell(
 }
 
 /** A closed document stays closed; what the provider says against its outcome is for people. */
-function contradiction(snapshot: DocumentSnapshot, outcome: string | undefined): Finding {
+function contradiction(
+  snapshot: DocumentSnapshot,
+  outcome: string | undefined,
+  terms: ComparisonTerms,
+): Finding {
   // Who stopped it knows that the provider may go on with it.
   if (outcome === 'stopped') return NO_FINDING;
   const { documentId, status, finalPdf } = snapshot;
@@ -172,7 +180,15 @@ function contradiction(snapshot: DocumentSnapshot, outcome: string | undefined):
   const contradicts = (isEnded && outcome !== undefined && now !== outcome) || isOpenAgain;
   if (!contradicts) return NO_FINDING;
   const what = `ended here as ${outcome}, but the provider says ${now}`;
-  return findingOf('contradicted', documentId, what);
+  const finding = findingOf('contradicted', documentId, what);
+  if (!isNews(snapshot, terms)) return finding;
+  return { ...finding, counts: { ...finding.counts, newlyContradicted: 1 } };
+}
+
+/** Changed at the provider since the last run; also where either does not say when. */
+function isNews({ modified }: DocumentSnapshot, { newsSince }: ComparisonTerms): boolean {
+  if (newsSince === undefined || modified === '') return true;
+  return Date.parse(modified) >= Date.parse(newsSince);
 }
 
 function unlessAdopted(
@@ -196,7 +212,7 @@ async function adoptUnlessKnown(
   // Visibility lags, and an earlier attempt may have started it a moment ago.
   const known = await describeDocument(comparison.client, snapshot);
   if (known.kind === 'closed')
-    return { ...contradiction(snapshot, known.outcome), mark: ROW_MARKS.closed };
+    return { ...contradiction(snapshot, known.outcome, terms), mark: ROW_MARKS.closed };
   if (known.kind === 'open') {
     return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
   }
@@ -235,7 +251,8 @@ export async function describeDocument(
   snapshot: DocumentSnapshot,
 ): Promise<KnownDocument> {
   try {
-    const handle = client.workflow.getHandle(documentWorkflowId(snapshot.documentId));
+    const { workflow } = new Client(lookUpOptions(client));
+    const handle = workflow.getHandle(documentWorkflowId(snapshot.documentId));
     const description = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       handle.describe(),
     );

@@ -51,22 +51,27 @@ async function find(
 async function areAllListed(client: Client, input: FindUnlistedInput): Promise<boolean> {
   if (input.openListed === undefined) return false;
   const closed = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND CloseTime >= '${input.startedAt}'`;
+  // Those that began meanwhile too: listed ones of them are among those that were seen.
+  const { startedAt: _anytime, ...rest } = input;
   const counts = await Promise.all([
-    countWorkflows(client, openQuery(input)),
+    countWorkflows(client, openQuery(rest)),
     countWorkflows(client, closed),
   ]);
   return counts[0] === input.openListed && counts[1] === 0;
 }
 
-/** Documents that began after the run are none of its business. */
-function openQuery({ startedAt, group, groups }: FindUnlistedInput): string {
+type OpenDocuments = Pick<FindUnlistedInput, 'group' | 'groups'> &
+  Partial<Pick<FindUnlistedInput, 'startedAt'>>;
+
+/** With `startedAt`: documents that began after the run are none of its business. */
+function openQuery({ startedAt, group, groups }: OpenDocuments): string {
   const wanted = groups.map((slug) => `'${slug}'`).join(',');
   // A workflow may not know its group yet.
   const inGroups = `(DocumentGroup IN (${wanted}) OR DocumentGroup IS NULL)`;
   return [
     `WorkflowType = '${WORKFLOW_TYPES.documentSigning}'`,
     `ExecutionStatus = 'Running'`,
-    `StartTime < '${startedAt}'`,
+    ...(startedAt === undefined ? [] : [`StartTime < '${startedAt}'`]),
     ...(group === undefined ? [] : [`DocumentGroup = '${group}'`]),
     ...(group === undefined && groups.length > 0 ? [inGroups] : []),
   ].join(' AND ');

@@ -44,7 +44,7 @@ export {
   type DocumentVerdict,
   type Flaw,
 } from './archive/verify-archive.js';
-export { lastCompleteRun } from './reconciliation-runs.js';
+export { completeRuns, type CompleteRuns } from './reconciliation-runs.js';
 
 /** What the activities work with. */
 export interface ActivitiesDependencies {

@@ -18,11 +18,12 @@ export async function listWorkflowIds(
   client: Client,
   query: string,
   nextPageToken: Buffer,
+  pageSize = PAGE_SIZE,
 ): Promise<ListedWorkflows> {
   const { namespace } = client.options;
   const page = await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
     client.workflowService.listWorkflowExecutions({
-      ...{ namespace, query, pageSize: PAGE_SIZE, nextPageToken },
+      ...{ namespace, query, pageSize, nextPageToken },
     }),
   );
   return {

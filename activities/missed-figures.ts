@@ -1,7 +1,8 @@
 /** How a repaired document counts. Pure. */
-import { addCounts, NO_COUNTS } from '../workflows/contract.js';
+import { addCounts, NO_COUNTS, subjectOf } from '../workflows/contract.js';
 import type {
   ComparisonTerms,
+  CountName,
   DocumentSnapshot,
   MissedChange,
   MissedKind,
@@ -20,11 +21,7 @@ export interface Finding {
 export const NO_FINDING: Finding = { counts: NO_COUNTS };
 
 /** One of something, with a word about it. */
-export function findingOf(
-  name: keyof Omit<ReconciliationCounts, 'missed'>,
-  documentId: string,
-  what?: string,
-): Finding {
+export function findingOf(name: CountName, documentId: string, what?: string): Finding {
   const counts = { ...NO_COUNTS, [name]: 1 };
   return what === undefined ? { counts } : { counts, example: { documentId, what } };
 }
@@ -38,9 +35,9 @@ export function repairFinding(
 ): Finding {
   // Without a grace nothing is young, however the clocks stand.
   const isYoung = graceMs > 0 && nowMs - Date.parse(modified) < graceMs;
-  const kindOf = ({ id }: MissedChange): MissedKind => {
+  const kindOf = (change: MissedChange): MissedKind => {
     if (isAdoption) return 'documentUnknown';
-    return failedSubjects.includes(id) ? 'arrivedAndFailed' : 'neverArrived';
+    return failedSubjects.includes(subjectOf(change)) ? 'arrivedAndFailed' : 'neverArrived';
   };
   const kinds = missed.map(kindOf);
   const count = (kind: MissedKind): number => kinds.filter((each) => each === kind).length;

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { ProviderClient } from '../provider/provider-client.js';
+import { subjectOf } from '../workflows/contract.js';
 import type {
   Activities,
   LastReconciliationResult,
@@ -23,8 +24,7 @@ export interface ReconciliationSurroundings {
   readonly maxAgeMs: number;
 }
 
-/** Deliveries that one run looks at, and subjects of their entries that it recognises. */
-const DELIVERIES = 100;
+/** Subjects of entries set aside, the latest ones, that a run recognises. */
 const SUBJECTS = 1_000;
 
 /** The activity that a run begins with. */
@@ -39,10 +39,13 @@ export function createPrepareReconciliation({
       withHeartbeat(async () => {
         const isOfOne = scope.documentId !== undefined;
         const previous = await lastCompleteRun(client);
+        const setAside = isOfOne ? NONE_SET_ASIDE : await setAsideDeliveries(client);
+        // Last: what it registers would be nothing new to a repeated attempt.
+        const healed = await healSubscriptions(provider, isOfOne ? undefined : subscriptions);
         return {
           policy,
-          subscriptions: await healSubscriptions(provider, isOfOne ? undefined : subscriptions),
-          setAside: isOfOne ? NONE_SET_ASIDE : await setAsideDeliveries(client),
+          subscriptions: healed,
+          setAside,
           ...(previous && { previousStartedAt: previous.providerStartedAt }),
         };
       }),
@@ -52,18 +55,18 @@ export function createPrepareReconciliation({
 const NONE_SET_ASIDE: SetAsideDeliveries = { workflowIds: [], subjects: [], hasMore: false };
 
 async function setAsideDeliveries(client: Client): Promise<SetAsideDeliveries> {
-  const found = await listSetAside(client, DELIVERIES + 1);
-  const workflowIds = found.slice(0, DELIVERIES);
+  const { workflowIds, next } = await listSetAside(client);
   const subjects = new Set<string>();
   for (const workflowId of workflowIds) {
     if (subjects.size >= SUBJECTS) break;
     const delivery = await readSetAside(client, workflowId);
     for (const index of delivery?.indexes ?? []) {
       const change = delivery?.input.changes[index];
-      if (change && subjects.size < SUBJECTS) subjects.add(change.id);
+      if (change && subjects.size < SUBJECTS) subjects.add(subjectOf(change));
     }
   }
-  return { workflowIds, subjects: [...subjects], hasMore: found.length > DELIVERIES };
+  const hasMore = next !== undefined;
+  return { workflowIds, subjects: [...subjects], hasMore, ...(hasMore && { next }) };
 }
 
 /** The activity by which the watch learns when a run last covered everything. */

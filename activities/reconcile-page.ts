@@ -40,20 +40,23 @@ export interface ReconcilePageDependencies extends Comparison {
 /** Pages that one worker asks the provider for at a time; it has others to serve as well. */
 const LISTINGS_AT_ONCE = 2;
 
-/** Rows that fit into the result, and so into a payload's 2 MB. Asked for are 1,000 at the most. */
+/** Rows of one page that fit into a payload's 2 MB. Asked for are 1,000 at the most. */
 const ROWS_MAX = 100_000;
 
-/** After as long, in ms, what is left of the pages asked for is left to others. */
+/** What is not done after as long, in ms, is left to activities of its own. */
 const READ_ON_MS = 2_000;
+
+/** Of one result, beyond its first page: 170 kB. */
+const ROWS_TOGETHER = 10_000;
 
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
 
 /**
  * The activity that reads one page of the provider's listing, compares each document with what is
- * known, and repairs what was missed; then it goes on with the next ones, if it was asked to, until
- * one cannot be read or does not meet the one before: that one needs an activity of its own. A
- * repeated attempt finds the first one's repairs by their key and counts them alike.
+ * known, and repairs what was missed; then it goes on with the next ones, if it was asked to. One
+ * that fails, or does not meet the one before, needs an activity of its own. Whoever reads a page
+ * once more finds the first one's repairs by their key and counts them alike.
  */
 export function createReconcilePage(
   dependencies: ReconcilePageDependencies,
@@ -61,13 +64,15 @@ export function createReconcilePage(
   const listings = new PQueue({ concurrency: LISTINGS_AT_ONCE });
   const memory: LookUpMemory = { areMostUnknown: false };
   const followed = createFollowedDocuments(dependencies.client);
-  const read: ReadPage = (input) => listings.add(() => readPage(dependencies.provider, input));
+  const read: ReadPage = (input, signal) =>
+    listings.add(() => readPage(dependencies.provider, input, signal), { signal });
   const more = { ...dependencies, read, memory, followed };
   return (input) => withFailures(() => withHeartbeat((note) => reconcilePages(more, input, note)));
 }
 
 type Page = NonNullable<Awaited<ReturnType<ProviderClient['listDocuments']>>>;
-type ReadPage = (input: ReconcilePageInput) => Promise<Page | string>;
+/** @param signal gives it up, beside the activity's cancellation */
+type ReadPage = (input: ReconcilePageInput, signal?: AbortSignal) => Promise<Page | string>;
 type Note = (details: unknown) => void;
 
 interface PageDependencies extends ReconcilePageDependencies {
@@ -87,34 +92,35 @@ async function reconcilePages(
   if (typeof first === 'string') return refusedPage(first);
   const fingerprints = fingerprintsOf(first, input);
   let result = await reconcile(dependencies, input, { page: first, fingerprints, note });
+  const { info, cancellationSignal, log } = Context.current();
+  // What an earlier attempt did beyond its first page is for the pages' own activities to find.
+  let isRestTouched = info.attempt > 1;
   let pagesRead = 1;
-  for (const offset of input.furtherOffsets ?? []) {
-    if (performance.now() - beganMs > READ_ON_MS) break;
+  for (const offset of isRestTouched ? [] : (input.furtherOffsets ?? [])) {
+    const leftMs = READ_ON_MS - Math.ceil(performance.now() - beganMs);
+    if (leftMs < 1 || result.rows.length > ROWS_TOGETHER) break;
     const further = { ...input, offset, key: keyOfFurtherPage(input.key, pagesRead) };
     note({ phase: 'listing', offset });
-    const page = await readFurther(dependencies.read, further);
-    if (!page) break;
-    const shown = { page, fingerprints: fingerprintsOf(page, input) };
-    // Rows may go away meanwhile: what lies between is for the workflow to find.
-    if (!meets(tailOf(result.fingerprints), shown.fingerprints)) break;
-    result = together(result, await reconcile(dependencies, further, { ...shown, note }));
-    pagesRead += 1;
+    try {
+      const page = await dependencies.read(further, AbortSignal.timeout(leftMs));
+      if (typeof page === 'string') break;
+      const shown = { page, fingerprints: fingerprintsOf(page, input) };
+      // Rows may go away meanwhile: what lies between is for the workflow to find.
+      if (!meets(tailOf(result.fingerprints), shown.fingerprints)) break;
+      isRestTouched = true;
+      result = together(result, await reconcile(dependencies, further, { ...shown, note }));
+      isRestTouched = false;
+      pagesRead += 1;
+    } catch (error) {
+      cancellationSignal.throwIfAborted();
+      log.warn('a further page is left to an activity of its own', {
+        ...{ offset, error: String(error) },
+      });
+      break;
+    }
   }
-  return { ...result, pagesRead, tookMs: Math.round(performance.now() - beganMs) };
-}
-
-/** Its trouble is no reason to repeat the pages before it: it gets attempts of its own. */
-async function readFurther(read: ReadPage, input: ReconcilePageInput): Promise<Page | undefined> {
-  try {
-    const page = await read(input);
-    return typeof page === 'string' ? undefined : page;
-  } catch (error) {
-    const { cancellationSignal, log } = Context.current();
-    cancellationSignal.throwIfAborted();
-    const why = { offset: input.offset, error: String(error) };
-    log.warn('a further page could not be read; it is asked for once more', why);
-    return undefined;
-  }
+  const tookMs = Math.round(performance.now() - beganMs);
+  return { ...result, pagesRead, isRestTouched, tookMs };
 }
 
 /** Two pages' results as one's. */
@@ -170,8 +176,10 @@ function clockMs(providerTime: string | undefined): number {
 async function readPage(
   provider: ReconcilePageDependencies['provider'],
   { segment, offset, limit }: ReconcilePageInput,
+  givenUp: AbortSignal | undefined,
 ): Promise<Page | string> {
-  const signal = Context.current().cancellationSignal;
+  const { cancellationSignal } = Context.current();
+  const signal = givenUp ? AbortSignal.any([cancellationSignal, givenUp]) : cancellationSignal;
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
     if (page) requireRows(page.documents.length + page.unreadable, limit);
@@ -262,9 +270,14 @@ export async function orLeftOut(
     const { info, cancellationSignal } = Context.current();
     cancellationSignal.throwIfAborted();
     if (info.attempt < WHOLE_PAGE_ATTEMPTS) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    const what = `could not be compared: ${why.slice(0, REASON_MAX_LENGTH)}`;
+    const what = `could not be compared: ${reasonsOf(error).slice(0, REASON_MAX_LENGTH)}`;
     const finding = findingOf('failed', documentId, what);
     return { ...finding, mark: ROW_MARKS.failed };
   }
+}
+
+/** The SDK says what it was about; why, the causes tell. */
+function reasonsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonsOf(error.cause)}`;
 }

@@ -1,11 +1,15 @@
 import { Context } from '@temporalio/activity';
-import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdReusePolicy,
+  type Client,
+} from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../workflows/contract.js';
-import type { Activities, RetrySetAsideInput, SetAsideReport } from '../workflows/contract.js';
+import type { Activities, RetrySetAsideInput, RetrySetAsideResult } from '../workflows/contract.js';
 import { formatHash, hash64 } from '../workflows/status-digest.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
-import { readSetAside, type SetAsideDelivery } from './set-aside-deliveries.js';
+import { listSetAside, readSetAside, type SetAsideDelivery } from './set-aside-deliveries.js';
 import { CALL_DEADLINE_MS, type Documents } from './signal-document.js';
 import type { SignerRoutes } from './signer-routes.js';
 
@@ -14,7 +18,7 @@ export interface RetrySetAsideDependencies extends Documents {
   readonly routes: SignerRoutes;
 }
 
-type Report = Omit<SetAsideReport, 'hasMore'>;
+type Report = Omit<RetrySetAsideResult, 'next'>;
 
 const EXAMPLES_KEPT = 20;
 
@@ -31,9 +35,10 @@ export function createRetrySetAside(
 
 async function retryAll(
   dependencies: RetrySetAsideDependencies,
-  { workflowIds }: RetrySetAsideInput,
+  input: RetrySetAsideInput,
   note: (details: unknown) => void,
-): Promise<Report> {
+): Promise<RetrySetAsideResult> {
+  const { workflowIds, next } = await deliveriesOf(dependencies.client, input);
   const reports: Report[] = [];
   for (const workflowId of workflowIds) {
     note({ deliveries: reports.length });
@@ -45,7 +50,15 @@ async function retryAll(
     redelivered: reports.reduce((sum, { redelivered }) => sum + redelivered, 0),
     remaining: reports.reduce((sum, { remaining }) => sum + remaining, 0),
     examples: reports.flatMap(({ examples }) => examples).slice(0, EXAMPLES_KEPT),
+    ...(next !== undefined && { next }),
   };
+}
+
+async function deliveriesOf(
+  client: Client,
+  { workflowIds, after }: RetrySetAsideInput,
+): Promise<{ readonly workflowIds: readonly string[]; readonly next?: string }> {
+  return workflowIds ? { workflowIds } : listSetAside(client, after);
 }
 
 async function retryOne(

@@ -1,11 +1,13 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import { decodePayload } from '../codec/data-converter.js';
-import { WORKFLOW_TYPES } from '../workflows/contract.js';
+import { decodePayload, DecryptionError } from '../codec/data-converter.js';
+import { SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput, CallbackDeliveryResult } from '../workflows/contract.js';
+import { isNotFound } from './erase-document.js';
+import { listWorkflowIds } from './listed-workflows.js';
 
 /** A delivery that ended with entries set aside. */
 export interface SetAsideDelivery {
+  /** Of one that does not decrypt, without entries. */
   readonly input: CallbackDeliveryInput;
   /** Positions of the readable changes among them. */
   readonly indexes: readonly number[];
@@ -14,22 +16,30 @@ export interface SetAsideDelivery {
   readonly examples: readonly string[];
 }
 
-const VISIBILITY_DEADLINE_MS = 30_000;
+/** Read one by one, each from its history. */
+const DELIVERIES_PER_PAGE = 100;
 
-/** Workflow IDs of deliveries that ended with entries set aside, the latest first. */
-export async function listSetAside(client: Client, limit: number): Promise<string[]> {
-  const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND ExecutionStatus = 'Completed' AND EntriesSetAside > 0`;
-  return client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, async () => {
-    const workflowIds: string[] = [];
-    for await (const { workflowId } of client.workflow.list({ query, pageSize: limit })) {
-      workflowIds.push(workflowId);
-      if (workflowIds.length >= limit) break;
-    }
-    return workflowIds;
-  });
+const SET_ASIDE_QUERY = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND ExecutionStatus = 'Completed' AND EntriesSetAside > 0`;
+
+/**
+ * Workflow IDs of deliveries that ended with entries set aside, the latest first, a page at a time.
+ * @param after where an earlier page ended
+ */
+export async function listSetAside(
+  client: Client,
+  after = '',
+): Promise<{ readonly workflowIds: readonly string[]; readonly next?: string }> {
+  const token = Buffer.from(after, 'base64');
+  const page = await listWorkflowIds(client, SET_ASIDE_QUERY, token, DELIVERIES_PER_PAGE);
+  const { workflowIds, nextPageToken } = page;
+  if (nextPageToken.length === 0) return { workflowIds };
+  return { workflowIds, next: nextPageToken.toString('base64') };
 }
 
-/** A delivery's set-aside entries, from its history; undefined once the server has let it go. */
+/**
+ * A delivery's set-aside entries, from its history; undefined once the server has let it go. Of one
+ * that does not decrypt they are counted as `others`.
+ */
 export async function readSetAside(
   client: Client,
   workflowId: string,
@@ -45,9 +55,25 @@ export async function readSetAside(
       await decodePayload<CallbackDeliveryResult>(loadedDataConverter, result),
     );
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+    if (isNotFound(error)) return undefined;
+    if (error instanceof DecryptionError) return sealedDelivery(client, workflowId, error);
     throw error;
   }
+}
+
+/** How many entries it set aside stands in the clear. */
+async function sealedDelivery(
+  client: Client,
+  workflowId: string,
+  { message }: DecryptionError,
+): Promise<SetAsideDelivery> {
+  const { typedSearchAttributes } = await client.workflow.getHandle(workflowId).describe();
+  return {
+    input: { source: 'batch', receivedAt: '', changes: [], setAside: [] },
+    indexes: [],
+    others: typedSearchAttributes.get(SEARCH_ATTRIBUTES.entriesSetAside) ?? 1,
+    examples: [`${workflowId} cannot be read: ${message}`],
+  };
 }
 
 function setAsideOf(

@@ -1,7 +1,8 @@
-import type { Client } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { lookUpOptions } from '../codec/data-converter.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
 import { ID_PATTERN, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
@@ -51,6 +52,8 @@ const UNKNOWN_TO_PROVIDER = 'the provider does not know this signer';
 export function createSignerRoutes(client: Client, provider: ProviderClient): SignerRoutes {
   const remembered = new LRUCache<string, string>({ max: REMEMBERED });
   const unknown = new LRUCache<string, true>({ max: REMEMBERED });
+  // Search attributes alone are asked for, and these are never encrypted.
+  const lookUp = new Client(lookUpOptions(client));
   return {
     learn(signerId, documentId) {
       remembered.set(signerId, documentId);
@@ -67,7 +70,7 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
         if (documentId === undefined) unrouted.set(id, NOT_YET_VISIBLE);
         else documents.set(id, documentId);
       }
-      const problem = await visibilityProblem(client, unrouted, found);
+      const problem = await visibilityProblem(lookUp, unrouted, found);
       if (problem !== undefined) {
         // Asking the provider for thousands of signers that visibility knows would eat its quota.
         for (const id of unrouted.keys()) unrouted.set(id, problem);

@@ -1,9 +1,13 @@
+import { Context } from '@temporalio/activity';
 import type { Subscription } from '../provider/notifications.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
 import { compareSubscriptions, maskedUrl } from '../provider/subscription-plan.js';
-import type { WantedSubscriptions } from '../provider/subscription-plan.js';
+import type { SubscriptionPlan, WantedSubscriptions } from '../provider/subscription-plan.js';
 import type { SubscriptionReport } from '../workflows/contract.js';
+
+/** As often it is tried before a run goes on without; to repair is possible all the same. */
+const HEAL_ATTEMPTS = 3;
 
 /** Registers what is missing or inactive. Removes nothing. */
 export async function healSubscriptions(
@@ -13,26 +17,40 @@ export async function healSubscriptions(
   const nothing = { created: [], inactive: [], duplicates: [], strangers: [] };
   if (!wanted) return nothing;
   const url = maskedUrl(wanted.url);
+  const { plan, problem } = await planned(provider, wanted);
+  if (!plan) return { ...nothing, url, problem };
   const created: string[] = [];
+  const problems: string[] = [];
+  for (const notify of [...plan.missing, ...plan.inactive]) {
+    const refused = await subscribed(provider, { url: wanted.url, notify });
+    if (refused === undefined) created.push(notify);
+    else problems.push(`${notify}: ${refused}`);
+  }
+  return {
+    url,
+    created,
+    inactive: plan.inactive,
+    duplicates: plan.duplicates.map(({ notify }) => notify),
+    strangers: plan.strangers.map((each) => `${each.notify} to ${maskedUrl(each.url)}`),
+    ...(problems.length > 0 && { problem: problems.join('; ') }),
+  };
+}
+
+/** A passing trouble is the activity's for a few attempts. What is created already is told of. */
+async function planned(
+  provider: Pick<ProviderClient, 'listNotifications'>,
+  wanted: WantedSubscriptions,
+): Promise<
+  | { readonly plan: SubscriptionPlan; readonly problem?: never }
+  | { readonly plan?: never; readonly problem: string }
+> {
   try {
-    const plan = compareSubscriptions(wanted, await provider.listNotifications());
-    const report = {
-      url,
-      created,
-      inactive: plan.inactive,
-      duplicates: plan.duplicates.map(({ notify }) => notify),
-      strangers: plan.strangers.map((each) => `${each.notify} to ${maskedUrl(each.url)}`),
-    };
-    for (const notify of [...plan.missing, ...plan.inactive]) {
-      const problem = await subscribed(provider, { url: wanted.url, notify });
-      if (problem !== undefined) return { ...report, problem: `${notify}: ${problem}` };
-      created.push(notify);
-    }
-    return report;
+    return { plan: compareSubscriptions(wanted, await provider.listNotifications()) };
   } catch (error) {
-    // Reported: to repair what was missed is possible all the same.
     if (!(error instanceof ProviderError)) throw error;
-    return { ...nothing, url, created, problem: error.message };
+    const isPassing = error.kind === 'throttled' || error.kind === 'unavailable';
+    if (isPassing && Context.current().info.attempt < HEAL_ATTEMPTS) throw error;
+    return { problem: error.message };
   }
 }
 

@@ -24,6 +24,8 @@ export interface MeasuredProcess {
   readonly name: string;
   readonly pid: number;
   hasEnded(): boolean;
+  /** The last lines that it wrote. */
+  lastWords(): Promise<string[]>;
   /** Ends it in order and resolves when it is gone; SIGKILL after half a minute. */
   stop(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export interface MeasuredProcess {
 const READY_LIMIT_MS = 120_000;
 const READY_POLL_MS = 100;
 const END_LIMIT_MS = 30_000;
+const LAST_WORDS = 10;
 
 /** @throws with the end of its log when it ends or takes too long before it is ready */
 export async function startProcess(order: ProcessOrder): Promise<MeasuredProcess> {
@@ -51,13 +54,14 @@ export async function startProcess(order: ProcessOrder): Promise<MeasuredProcess
   try {
     await untilReady(order, () => hasEnded);
   } catch (error) {
-    const lines = await lastLines(log, 10);
+    const lines = await lastLines(log, LAST_WORDS);
     await stop();
     throw new Error([`${name} did not come up: ${String(error)}`, ...lines].join('\n  '), {
       cause: error,
     });
   }
-  return { name, pid: process.pid, hasEnded: () => hasEnded, stop };
+  const lastWords = (): Promise<string[]> => lastLines(log, LAST_WORDS);
+  return { name, pid: process.pid, hasEnded: () => hasEnded, lastWords, stop };
 }
 
 async function untilReady(

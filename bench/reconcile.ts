@@ -178,6 +178,8 @@ function pagesRead(events: readonly HistoryEvent[]): PageAsked[] {
   return events.flatMap((event) => {
     const scheduled = event.activityTaskScheduledEventAttributes;
     const input = scheduled?.input?.payloads?.[0];
+    // Runs that continue one another count their events from one again.
+    if (scheduled) asked.delete(String(event.eventId));
     if (scheduled?.activityType?.name === 'reconcilePage' && input) {
       asked.set(String(event.eventId), defaultPayloadConverter.fromPayload(input));
     }

@@ -6,6 +6,8 @@ import {
   WorkflowNotFoundError,
   type Client,
 } from '@temporalio/client';
+import { decodePayload, DecryptionError } from '../codec/data-converter.js';
+import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import { Settings, type Environment } from '../configuration/settings.js';
 import { DEFAULT_TASK_QUEUE, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput, CallbackDeliveryResult } from '../workflows/contract.js';
@@ -17,11 +19,13 @@ export interface StoredCallback {
   readonly workflowId: string;
   /** Temporal's word: `RUNNING`, `COMPLETED` … */
   readonly state: string;
-  readonly source: CallbackDeliveryInput['source'];
-  readonly receivedAt: string;
-  readonly changes: number;
-  readonly delivered: number | undefined;
-  readonly setAside: number | undefined;
+  readonly source?: CallbackDeliveryInput['source'];
+  readonly receivedAt?: string;
+  readonly changes?: number;
+  readonly delivered?: number | undefined;
+  readonly setAside?: number | undefined;
+  /** Why nothing more is known of it: the key that it is encrypted under is not there. */
+  readonly unreadable?: string;
 }
 
 /** A callback whole. */
@@ -38,7 +42,7 @@ export interface StoredCallbacks {
     readonly count: number;
     readonly onlySetAside: boolean;
   }): Promise<StoredCallback[]>;
-  /** @throws Error where no callback has this ID (any more) */
+  /** @throws Error where no callback has this ID (any more), or where its key is not there */
   show(workflowId: string): Promise<ShownCallback>;
   /**
    * Starts another delivery of the same changes; of one that was held, only if told so.
@@ -47,13 +51,19 @@ export interface StoredCallbacks {
   replay(workflowId: string, options: { readonly releasesHeld: boolean }): Promise<string>;
 }
 
-/** @throws UnreachableError when Temporal does not answer */
+/**
+ * @throws UnreachableError when Temporal does not answer;
+ *   ConfigurationError with every problem of the encryption keys
+ */
 export async function withStoredCallbacks<Answer>(
   environment: Environment,
   use: (callbacks: StoredCallbacks) => Promise<Answer>,
 ): Promise<Answer> {
-  const { client, connection, address } = openTemporal(environment);
-  const taskQueue = new Settings(environment).text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE;
+  const settings = new Settings(environment);
+  const taskQueue = settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE;
+  const encryptionKeys = readEncryptionKeys(settings);
+  settings.check();
+  const { client, connection, address } = openTemporal(environment, encryptionKeys);
   try {
     await connection.ensureConnected().catch((cause: unknown) => {
       throw new UnreachableError(
@@ -81,13 +91,17 @@ async function list(
   const query =
     `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}'` +
     (onlySetAside ? ' AND EntriesSetAside > 0' : '');
-  const workflowIds: string[] = [];
-  for await (const { workflowId } of client.workflow.list({ query, pageSize: count })) {
-    workflowIds.push(workflowId);
-    if (workflowIds.length >= count) break;
+  const listed: Pick<StoredCallback, 'workflowId' | 'state'>[] = [];
+  for await (const { workflowId, status } of client.workflow.list({ query, pageSize: count })) {
+    listed.push({ workflowId, state: status.name });
+    if (listed.length >= count) break;
   }
   const found: StoredCallback[] = [];
-  for (const workflowId of workflowIds) found.push(summaryOf(await show(client, workflowId)));
+  for (const each of listed) {
+    const shown = await read(client, each.workflowId);
+    const isSealed = shown instanceof DecryptionError;
+    found.push(isSealed ? { ...each, unreadable: shown.message } : summaryOf(shown));
+  }
   return found;
 }
 
@@ -101,20 +115,27 @@ function summaryOf({ workflowId, state, input, result }: ShownCallback): StoredC
 }
 
 async function show(client: Client, workflowId: string): Promise<ShownCallback> {
+  const shown = await read(client, workflowId);
+  if (!(shown instanceof DecryptionError)) return shown;
+  throw new Error(`${workflowId} cannot be read: ${shown.message}`, { cause: shown });
+}
+
+async function read(client: Client, workflowId: string): Promise<ShownCallback | DecryptionError> {
   const handle = client.workflow.getHandle(workflowId);
   try {
     const { status } = await handle.describe();
     const { events } = await handle.fetchHistory();
     const [started] = events ?? [];
     const payloads = started?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-    const { payloadConverter } = client.options.loadedDataConverter;
     const [payload] = payloads;
     if (!payload) throw new Error(`${workflowId} is no stored callback`);
-    const input = payloadConverter.fromPayload<CallbackDeliveryInput>(payload);
+    const { loadedDataConverter } = client.options;
+    const input = await decodePayload<CallbackDeliveryInput>(loadedDataConverter, payload);
     const result =
       status.name === 'COMPLETED' ? ((await handle.result()) as CallbackDeliveryResult) : undefined;
     return { workflowId, state: status.name, input, result };
   } catch (error) {
+    if (error instanceof DecryptionError) return error;
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new Error(`no callback ${workflowId} is stored (any more)`, { cause: error });
   }

@@ -1,5 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { createDataConverter } from '../codec/data-converter.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import type { Environment } from '../configuration/settings.js';
 
 /** A client that has not connected yet: the first call does. */
@@ -19,10 +21,11 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
  */
 export function openTemporal(
   environment: Environment,
+  encryptionKeys: EncryptionKeys,
   connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
 ): TemporalConnection {
   const set = Object.entries(environment).filter(([, value]) => value !== undefined);
-  const { connectionOptions, namespace } = loadClientConnectConfig({
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
     overrideEnvVars: Object.fromEntries(set) as Record<string, string>,
   });
   const { address = 'localhost:7233' } = connectionOptions;
@@ -31,6 +34,7 @@ export function openTemporal(
     address,
     connectTimeout: connectTimeoutMs,
   });
-  const client = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
+  const dataConverter = createDataConverter(encryptionKeys);
+  const client = new Client({ connection, namespace, dataConverter });
   return { client, connection, address };
 }

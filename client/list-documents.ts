@@ -1,4 +1,5 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { lookUpOptions } from '../codec/data-converter.js';
 import { groupSlugOf, tagOf } from '../provider/resource-uri.js';
 import { documentWorkflowId, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
 
@@ -53,7 +54,8 @@ export async function* listDocuments(
   if (limit < 1) return;
   let count = 0;
   const query = documentQuery(filter);
-  for await (const execution of client.workflow.list({ query, pageSize: Math.min(limit, 1000) })) {
+  const { workflow } = new Client(lookUpOptions(client));
+  for await (const execution of workflow.list({ query, pageSize: Math.min(limit, 1000) })) {
     yield listedDocument(execution);
     count += 1;
     if (count >= limit) return;

@@ -1,6 +1,7 @@
 /** What operations, and applications on their behalf, tell an open document. */
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { lookUpOptions } from '../codec/data-converter.js';
 import {
   changeTermsUpdate,
   documentWorkflowId,
@@ -76,16 +77,18 @@ async function tell<Answer>(
     return await send(handle);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    throw await closedError(handle, documentId, error);
+    throw await closedError(client, documentId, error);
   }
 }
 
 async function closedError(
-  handle: WorkflowHandle,
+  client: Client,
   documentId: string,
   cause: WorkflowNotFoundError,
 ): Promise<Error> {
   try {
+    const { workflow } = new Client(lookUpOptions(client));
+    const handle = workflow.getHandle(documentWorkflowId(documentId));
     const { status, typedSearchAttributes } = await handle.describe();
     const outcome = typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome);
     return new DocumentClosedError(documentId, outcome ?? status.name.toLowerCase(), cause);

@@ -1,10 +1,11 @@
 import {
+  Client,
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { Client } from '@temporalio/client';
+import { lookUpOptions } from '../codec/data-converter.js';
 import {
   canonicalId,
   documentWorkflowId,
@@ -108,7 +109,8 @@ async function isTold(client: Client, documentId: string, terms: TrackingTerms):
 }
 
 async function isStopped(client: Client, documentId: string): Promise<boolean> {
-  const handle = client.workflow.getHandle(documentWorkflowId(documentId));
+  const { workflow } = new Client(lookUpOptions(client));
+  const handle = workflow.getHandle(documentWorkflowId(documentId));
   const { typedSearchAttributes } = await call(client, () => handle.describe());
   return typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome) === 'stopped';
 }

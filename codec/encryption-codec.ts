@@ -18,33 +18,20 @@ export class DecryptionError extends Error {
   override readonly name = 'DecryptionError';
 }
 
-/** What is read of a payload whose key is not among those given. */
-export type SealedReading = 'refused' | 'null';
-
-/** What JSON's null is converted to; `binary/null` would be read as undefined. */
-const NULL_PAYLOAD: Payload = {
-  metadata: { encoding: Buffer.from('json/plain') },
-  data: Buffer.from('null'),
-};
-
 /**
  * Encrypts whole payloads (AES-256-GCM, a random nonce each), their own metadata included, and
  * decrypts what any of the keys encrypted. Payloads that are not encrypted pass as they are: those
  * from before encryption was switched on, and without a key all.
- * @throws DecryptionError from `decode`; with `null` only where a payload was altered
+ * @throws DecryptionError from `decode`
  */
-export function createEncryptionCodec(
-  keys: EncryptionKeys,
-  sealed: SealedReading = 'refused',
-): PayloadCodec {
+export function createEncryptionCodec(keys: EncryptionKeys): PayloadCodec {
   const byId = new Map(keys.map((key) => [key.id, key]));
   const [current] = keys;
   return {
     // Asynchronous by its type: what is thrown becomes a rejection.
     encode: async (payloads) =>
       Promise.resolve(current ? payloads.map((each) => encrypt(each, current)) : payloads),
-    decode: async (payloads) =>
-      Promise.resolve(payloads.map((each) => decrypt(each, byId, sealed))),
+    decode: async (payloads) => Promise.resolve(payloads.map((each) => decrypt(each, byId))),
   };
 }
 
@@ -60,15 +47,10 @@ function encrypt(payload: Payload, { id, secret }: EncryptionKey): Payload {
   return { metadata: { encoding: Buffer.from(ENCODING), [KEY_ID]: Buffer.from(id) }, data };
 }
 
-function decrypt(
-  payload: Payload,
-  keys: ReadonlyMap<string, EncryptionKey>,
-  sealed: SealedReading,
-): Payload {
+function decrypt(payload: Payload, keys: ReadonlyMap<string, EncryptionKey>): Payload {
   if (!isEncrypted(payload)) return payload;
   const id = textOf(payload.metadata?.[KEY_ID]);
   const key = keys.get(id);
-  if (key === undefined && sealed === 'null') return NULL_PAYLOAD;
   if (key === undefined) throw new DecryptionError(unknownKey(id, [...keys.keys()]));
   const { metadata, data } = PayloadMessage.decode(open(payload.data ?? new Uint8Array(), key));
   return { metadata, data };

@@ -50,7 +50,7 @@ async function storedBatch(): Promise<StoredCallback> {
 }
 
 test('a stored batch is listed and shown, and each replay is a delivery of its own', async () => {
-  const { workflowId, changes, delivered, setAside } = await storedBatch();
+  const { workflowId, changes = 0, delivered, setAside } = await storedBatch();
   assert.ok(changes > 0);
   assert.deepEqual([delivered, setAside], [changes, 0]);
   await withCallbacks(async (callbacks) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { createDataConverter } from '../codec/data-converter.js';
 import { createEncryptionCodec, DecryptionError } from '../codec/encryption-codec.js';
 import { readEncryptionKeys, type EncryptionKeys } from '../codec/encryption-keys.js';
 import { readConfiguration as readClientConfiguration } from '../client/configuration.js';
@@ -103,6 +104,17 @@ test('what was altered, cut, or claims another key ID does not decrypt', async (
     { ...payload, metadata: renamed },
   ]) {
     await assert.rejects(decrypted(`k1:${K1},k2:${K1}`, bent as Payload), /does not decrypt/);
+  }
+});
+
+test('read as null is what does not decrypt, and nothing beside it', async () => {
+  const payloads = [await encrypted(`k1:${K1}`), await encrypted(`k2:${K2}`), original];
+  // The second stands for a lost one, under whose ID there is another.
+  for (const keys of [`k2:${K2}`, `k2:${K2},k1:${K2}`]) {
+    const { payloadCodecs = [] } = createDataConverter(keysOf(keys), 'null');
+    const decoded = (await payloadCodecs[0]?.decode(payloads)) ?? [];
+    const read = decoded.map((each): unknown => defaultPayloadConverter.fromPayload(each));
+    assert.deepEqual(read, [null, ...Array<unknown>(2).fill({ reason: 'the rent is too high' })]);
   }
 });
 

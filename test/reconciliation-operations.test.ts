@@ -5,12 +5,15 @@ import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { ensureSchedule, ensureWatch } from '../worker/schedule.js';
 import {
   RECONCILIATION_SCHEDULE_ID,
+  RECONCILIATION_WATCH_WORKFLOW_ID,
   WORKFLOW_TYPES,
   type CallbackDeliveryInput,
   type CallbackDeliveryResult,
 } from '../workflows/contract.js';
+import { bodyOf, startStage, type StageServer } from './support/provider-stage.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
 import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import { hasTimer } from './support/recording.js';
 import type { Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -164,19 +167,46 @@ test('too much missed is an alarm, with figures and examples; a run that failed 
   });
 });
 
-test('no run for too long is announced once', async () => {
-  const environment = announcing({ RECONCILE_MAX_AGE: '1s' });
-  await withSilentStage({ environment }, async ({ client, taskQueue }) => {
-    await ensureWatch(client, taskQueue);
-    await ensureWatch(client, taskQueue);
-    const [message] = await until(() => {
-      const overdue = messagesOf('reconciliation.overdue');
-      return overdue.length > 0 && overdue;
-    });
-    assert.match(String(message?.data['reason']), /no reconciliation has covered everything since/);
-    assert.equal(messagesOf('reconciliation.overdue').length, 1);
+test('no run for too long: a channel that refuses or is away keeps it from no other', async () => {
+  const slack = await openReceiverOfTexts();
+  const environment = announcing({
+    RECONCILE_MAX_AGE: '1s',
+    NOTIFY_SLACK_URL: `${slack.origin}/services/T0/B0/0`,
   });
+  try {
+    for (const answer of [410, 503]) {
+      slack.texts.length = 0;
+      receiver.answers.push(...Array.from({ length: 99 }, () => answer));
+      await withSilentStage({ environment }, async ({ client, taskQueue }) => {
+        await ensureWatch(client, taskQueue);
+        // There is one already.
+        await ensureWatch(client, taskQueue);
+        await until(() => slack.texts.length > 0);
+        assert.match(String(slack.texts), /no reconciliation has covered everything since/);
+        assert.ok(messagesOf('reconciliation.overdue').length > 0);
+        const watch = client.workflow.getHandle(RECONCILIATION_WATCH_WORKFLOW_ID);
+        // It has heard of the refusal, and looks again.
+        if (answer === 410) await until(() => hasTimer(watch));
+        assert.equal((await watch.describe()).status.name, 'RUNNING');
+      });
+      receiver.answers.length = 0;
+    }
+  } finally {
+    await slack.close();
+  }
 });
+
+/** Takes whatever it is sent. */
+async function openReceiverOfTexts(): Promise<StageServer & { readonly texts: string[] }> {
+  const texts: string[] = [];
+  const server = await startStage((request, response) => {
+    void bodyOf(request).then((text) => {
+      texts.push(text);
+      response.end('ok');
+    });
+  });
+  return { ...server, texts };
+}
 
 // The SDK's own default for a trigger by hand is to let them overlap.
 test('the Schedule skips a run while one is under way', async () => {

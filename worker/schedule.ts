@@ -1,6 +1,7 @@
 /** The nightly Schedule and the watch over it, ensured whenever a worker starts. */
 import {
   ScheduleAlreadyRunning,
+  ScheduleClient,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   WorkflowIdConflictPolicy,
@@ -9,6 +10,8 @@ import {
   type ScheduleDescription,
   type ScheduleOptions,
 } from '@temporalio/client';
+import { createDataConverter } from '../codec/data-converter.js';
+import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import {
   RECONCILIATION_SCHEDULE_ID,
   RECONCILIATION_WATCH_WORKFLOW_ID,
@@ -21,26 +24,53 @@ const CALL_DEADLINE_MS = 10_000;
 /** In the action's memo, to notice a changed setting: the server rewrites expressions. */
 const SETTINGS_MEMO = 'schedule';
 
+/** In the action's memo: the ID of the key that encrypts the action, to notice another one. */
+const KEY_MEMO = 'encryptedUnder';
+
 /**
- * Creates the Schedule, or updates it where a setting changed; pausing is left to operations.
+ * Creates the Schedule, or updates it where a setting changed; pausing is left to operations. It
+ * outlives the key that it was encrypted under: where another one encrypts now, the action is
+ * written anew and the rest stays; what no key opens any more is made from the settings.
+ * @param keys those of `client`; without any, what its own data converter cannot read is refused
  * @returns what was done; undefined where nothing was to be done
  */
 export async function ensureSchedule(
   client: Client,
   taskQueue: string,
   settings: ScheduleSettings,
+  keys: EncryptionKeys = [],
 ): Promise<string | undefined> {
   const { cron } = settings;
   if (cron === undefined) return undefined;
-  const wanted = scheduleOf(taskQueue, { ...settings, cron });
-  const handle = client.schedule.getHandle(RECONCILIATION_SCHEDULE_ID);
+  const keyId = keys[0]?.id;
+  const wanted = scheduleOf(taskQueue, { ...settings, cron }, keyId);
+  const { memo } = wanted.action;
+  const schedules = schedulesOf(client, keys);
+  const handle = schedules.getHandle(RECONCILIATION_SCHEDULE_ID);
   return client.withDeadline(Date.now() + CALL_DEADLINE_MS, async () => {
     const current = await describe(() => handle.describe());
-    if (!current) return create(client, wanted);
-    if (fingerprint(current.action) === fingerprint(wanted.action)) return undefined;
-    await handle.update(({ state }) => ({ ...wanted, state }));
-    return `the Schedule ${RECONCILIATION_SCHEDULE_ID} now follows ${cron} ${settings.timeZone}`;
+    if (!current) return create(schedules, wanted);
+    if (fingerprint(current.action) !== fingerprint(wanted.action)) {
+      await handle.update(({ state }) => ({ ...wanted, state }));
+      return `the Schedule ${RECONCILIATION_SCHEDULE_ID} now follows ${cron} ${settings.timeZone}`;
+    }
+    if (keyId === undefined || current.action.memo?.[KEY_MEMO] === keyId) return undefined;
+    await handle.update(({ action, spec, policies, state }) => ({
+      ...{ spec, policies, state },
+      action: { ...action, memo },
+    }));
+    return `the Schedule ${RECONCILIATION_SCHEDULE_ID} is encrypted under the key ${keyId} now`;
   });
+}
+
+/** With keys: a client to which what none of them opens is null. */
+function schedulesOf(client: Client, keys: EncryptionKeys): ScheduleClient {
+  // The converter may be an application's; and a worker that was given no key by mistake must not
+  // write in the clear what was encrypted.
+  if (keys.length === 0) return client.schedule;
+  const { connection, options } = client;
+  const dataConverter = createDataConverter(keys, 'null');
+  return new ScheduleClient({ connection, namespace: options.namespace, dataConverter });
 }
 
 async function describe(
@@ -54,9 +84,12 @@ async function describe(
   }
 }
 
-async function create(client: Client, wanted: WantedSchedule): Promise<string | undefined> {
+async function create(
+  schedules: ScheduleClient,
+  wanted: WantedSchedule,
+): Promise<string | undefined> {
   try {
-    await client.schedule.create(wanted);
+    await schedules.create(wanted);
     return `the Schedule ${RECONCILIATION_SCHEDULE_ID} was created`;
   } catch (error) {
     // Another worker that starts at the same moment may have been first.
@@ -72,6 +105,7 @@ type WantedSchedule = ScheduleOptions & {
 function scheduleOf(
   taskQueue: string,
   { cron, timeZone, jitterMs, catchUpMs }: ScheduleSettings & { readonly cron: string },
+  keyId: string | undefined,
 ): WantedSchedule {
   return {
     scheduleId: RECONCILIATION_SCHEDULE_ID,
@@ -83,7 +117,10 @@ function scheduleOf(
       workflowType: WORKFLOW_TYPES.reconciliation,
       taskQueue,
       args: [{}],
-      memo: { [SETTINGS_MEMO]: { cron, timeZone, jitterMs, catchUpMs } },
+      memo: {
+        [SETTINGS_MEMO]: { cron, timeZone, jitterMs, catchUpMs },
+        ...(keyId !== undefined && { [KEY_MEMO]: keyId }),
+      },
       staticSummary: 'compare everything with the provider',
     },
   };

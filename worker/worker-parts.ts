@@ -56,12 +56,12 @@ export async function ensureSurroundings(
 
 async function ensureReconciliation(
   client: Client,
-  { taskQueue, schedule }: WorkerConfiguration,
+  { taskQueue, schedule, encryptionKeys }: WorkerConfiguration,
   logger: Logger,
 ): Promise<void> {
   const { namespace } = client.options;
   const note = await permitted(namespace, 'keep its Schedule of the reconciliation', () =>
-    ensureSchedule(client, taskQueue, schedule),
+    ensureSchedule(client, taskQueue, schedule, encryptionKeys),
   );
   if (note !== undefined) logger.info(note);
   if (schedule.cron === undefined) return;

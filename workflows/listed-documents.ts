@@ -46,9 +46,14 @@ export function tailOf(page: string): string {
   return page.slice(-OVERLAP * HASH_LENGTH);
 }
 
-/** Whether two pages meet: the later one shows a row of the earlier one's end. */
-export function meets(tail: string | undefined, page: string): boolean {
-  if (tail === undefined || tail === '') return true;
+/** The first of them, so many rows. */
+export function headOf(page: string, rows: number): string {
+  return page.slice(0, rows * HASH_LENGTH);
+}
+
+/** Whether two pages meet: the later one shows a row of the earlier one's end, if that has any. */
+export function meets(tail: string, page: string): boolean {
+  if (tail === '') return true;
   const shown = new Set(parseFingerprints(page).map(String));
   return parseFingerprints(tail).some((fingerprint) => shown.has(String(fingerprint)));
 }

@@ -143,6 +143,8 @@ export interface ReconciliationCounts {
   readonly falseAlarms: number;
   /** Documents whose workflow has ended otherwise than the provider says now. */
   readonly contradicted: number;
+  /** Of them, those that changed at the provider since the last run, which are announced. */
+  readonly newlyContradicted?: number;
   /** Documents that the provider does not know (any more); their workflows look into it. */
   readonly gone: number;
   /** Documents that could not be compared. */
@@ -164,9 +166,12 @@ export const NO_COUNTS: ReconciliationCounts = {
   failed: 0,
 };
 
+/** Figures that every version has counted, one by one. */
+export type CountName = keyof Omit<ReconciliationCounts, 'missed' | 'newlyContradicted'>;
+
 /** A sum of sums. */
 export function addCounts(a: ReconciliationCounts, b: ReconciliationCounts): ReconciliationCounts {
-  const sum = (name: keyof Omit<ReconciliationCounts, 'missed'>): number => a[name] + b[name];
+  const sum = (name: CountName): number => a[name] + b[name];
   return {
     repairedDocuments: sum('repairedDocuments'),
     repairedChanges: sum('repairedChanges'),
@@ -182,6 +187,7 @@ export function addCounts(a: ReconciliationCounts, b: ReconciliationCounts): Rec
     longOver: sum('longOver'),
     falseAlarms: sum('falseAlarms'),
     contradicted: sum('contradicted'),
+    newlyContradicted: (a.newlyContradicted ?? 0) + (b.newlyContradicted ?? 0),
     gone: sum('gone'),
     failed: sum('failed'),
   };
@@ -230,10 +236,17 @@ export interface PrepareReconciliationResult {
 export interface SetAsideDeliveries {
   /** Workflow IDs, the latest first. */
   readonly workflowIds: readonly string[];
-  /** Documents and signers of their entries. */
+  /** Documents and signers of their entries, each with the status told of it. */
   readonly subjects: readonly string[];
   /** There are more deliveries than are named here. */
   readonly hasMore: boolean;
+  /** Where the rest of them begins. */
+  readonly next?: string;
+}
+
+/** A status told of a document or signer, as one text to be looked up by. */
+export function subjectOf({ id, status }: Pick<MissedChange, 'id' | 'status'>): string {
+  return `${id} ${status}`;
 }
 
 /** What every comparison needs to know. */
@@ -243,6 +256,7 @@ export interface ComparisonTerms {
   readonly adoption: ReconciliationPolicy['adoption'];
   readonly groups: readonly string[];
   readonly graceMs: number;
+  /** As `subjectOf` writes them. */
   readonly failedSubjects: readonly string[];
   /** Documents modified before are not looked at. */
   readonly since?: string;
@@ -264,7 +278,7 @@ export interface ReconcilePageInput extends ComparisonTerms {
   readonly seed: string;
 }
 
-/** The part of the run that a further page is, in its activity or in one of its own. */
+/** The key of one of an activity's pages, which stays its own where another activity reads it. */
 export function keyOfFurtherPage(key: string, index: number): string {
   return index === 0 ? key : `${key}+${index}`;
 }
@@ -288,6 +302,8 @@ export type RowMark = (typeof ROW_MARKS)[keyof typeof ROW_MARKS];
 export interface ReconcilePageResult {
   /** How many there are of them; histories from before they could be several have one. */
   readonly pagesRead?: number;
+  /** Repairs may have begun on those that were asked for and are not among them. */
+  readonly isRestTouched?: boolean;
   /** What reading and comparing took, in ms. */
   readonly tookMs?: number;
   /** In the listing's order, as listed-documents.ts writes them. */
@@ -337,7 +353,14 @@ export interface FindUnlistedResult {
 }
 
 export interface RetrySetAsideInput {
-  readonly workflowIds: readonly string[];
+  /** Deliveries by name, or those of a page of visibility. */
+  readonly workflowIds?: readonly string[];
+  readonly after?: string;
+}
+
+export interface RetrySetAsideResult extends Omit<SetAsideReport, 'hasMore'> {
+  /** Where the next page begins. */
+  readonly next?: string;
 }
 
 export interface SetAsideReport {
@@ -368,7 +391,7 @@ export interface ReconciliationActivities {
   /** Open workflows whose document no page showed. */
   findUnlisted(input: FindUnlistedInput, listed: Uint8Array): Promise<FindUnlistedResult>;
   /** Entries that ended set aside and can be routed now are delivered. */
-  retrySetAside(input: RetrySetAsideInput): Promise<Omit<SetAsideReport, 'hasMore'>>;
+  retrySetAside(input: RetrySetAsideInput): Promise<RetrySetAsideResult>;
   lastReconciliation(): Promise<LastReconciliationResult>;
 }
 
@@ -392,6 +415,8 @@ export interface ReconciliationReport {
   readonly documents: number;
   readonly unknownReported: number;
   readonly unknownIgnored: number;
+  /** Rows of the listings that could not be read; reports from before have no such figure. */
+  readonly unreadable?: number;
   /** Open documents that no listing showed, asked for one by one. */
   readonly unlisted: number;
   readonly counts: ReconciliationCounts;

@@ -24,20 +24,29 @@ const NOTHING_SET_ASIDE: SetAsideReport = {
   hasMore: false,
 };
 
-/** The report of a run that has come to its end. */
-export function reportOf(state: ReconciliationState, finishedAt: string): ReconciliationReport {
+/**
+ * The report of a run that has come to its end.
+ * @param tellsMore false for runs begun before what is documented today
+ */
+export function reportOf(
+  state: ReconciliationState,
+  finishedAt: string,
+  tellsMore: boolean,
+): ReconciliationReport {
   const { scope, startedAt, providerStartedAt, clockSkewMs, listing, prepared } = state;
   const { pages, pagesReadAgain, documents, unknownReported, unknownIgnored } = state;
-  const { counts, failedParts, examples } = state;
+  const { counts, failedParts, examples, unreadable } = state;
+  const leftOut = failedParts.length + counts.failed + (unreadable ?? 0);
   const missedChanges = MISSED_KINDS.reduce((sum, kind) => sum + counts.missed[kind], 0);
   const lookedAt = documents + state.unlisted.asked;
   const report: ReconciliationReport = {
     ...{ scope, startedAt, finishedAt },
     ...(providerStartedAt === undefined ? {} : { providerStartedAt }),
     ...(clockSkewMs === undefined ? {} : { clockSkewMs }),
-    isComplete: failedParts.length === 0,
+    isComplete: leftOut === 0,
     ...(listing === undefined ? {} : { listing }),
     ...{ pages, pagesReadAgain, documents, unknownReported, unknownIgnored },
+    ...(unreadable === undefined ? {} : { unreadable }),
     unlisted: state.unlisted.asked,
     counts,
     missedChanges,
@@ -46,20 +55,42 @@ export function reportOf(state: ReconciliationState, finishedAt: string): Reconc
     setAside: state.setAside ?? NOTHING_SET_ASIDE,
     ...{ failedParts, examples },
   };
-  const alarm = prepared && alarmOf(report, prepared.policy);
+  const alarm = prepared && alarmOf(report, prepared.policy, tellsMore);
   return alarm === undefined ? report : { ...report, alarm };
 }
 
 function alarmOf(
   report: ReconciliationReport,
+  policy: ReconciliationPolicy,
+  tellsMore: boolean,
+): string | undefined {
+  if (!tellsMore) return missedAlarm(report, policy);
+  // Of one document that somebody asks about, any change is all there is.
+  const isOfOne = report.scope.documentId !== undefined;
+  const reasons = [isOfOne ? undefined : missedAlarm(report, policy), contradictionAlarm(report)];
+  const told = reasons.filter((reason) => reason !== undefined);
+  return told.length === 0 ? undefined : told.join('; ');
+}
+
+function missedAlarm(
+  { missedChanges, missedShare, counts }: ReconciliationReport,
   { alarm }: ReconciliationPolicy,
 ): string | undefined {
-  const { missedChanges, missedShare, counts } = report;
   const isTooMany = missedChanges > alarm.changes;
   if (missedChanges === 0 || !(isTooMany || missedShare > alarm.share)) return undefined;
   return (
     `callbacks missed ${missedChanges} changes of ${counts.missedDocuments} documents ` +
     `(${percent(missedShare)} of those looked at); all are repaired`
+  );
+}
+
+/** A document that was signed after it had ended here is a contract that nobody archived. */
+function contradictionAlarm({ counts }: ReconciliationReport): string | undefined {
+  const { newlyContradicted = 0 } = counts;
+  if (newlyContradicted === 0) return undefined;
+  return (
+    `the provider says otherwise than how ${newlyContradicted} documents ended here; ` +
+    'nothing is undone by itself'
   );
 }
 
@@ -70,7 +101,7 @@ function percent(share: number): string {
 /** What is to be announced of a run. */
 export function announcementsOf(
   report: ReconciliationReport,
-  run: { readonly workflowId: string; readonly runId: string },
+  run: { readonly workflowId: string; readonly runId: string; readonly tellsMore: boolean },
 ): OperationsAnnouncement[] {
   const subject = `${run.workflowId}/${run.runId}`;
   const { finishedAt: occurredAt, counts, failedParts, examples, subscriptions } = report;
@@ -79,6 +110,7 @@ export function announcementsOf(
   const failed = [
     ...failedParts.map(({ what, reason }) => `${what}: ${reason}`),
     ...(counts.failed > 0 ? [`${counts.failed} documents could not be compared`] : []),
+    ...(run.tellsMore ? untold(report) : []),
   ];
   const healed = subscriptions.created.join(', ');
   return [
@@ -110,6 +142,14 @@ export function announcementsOf(
   ];
 }
 
+function untold({ unreadable = 0, subscriptions }: ReconciliationReport): string[] {
+  const { problem } = subscriptions;
+  return [
+    ...(unreadable > 0 ? [`${unreadable} rows of the listings could not be read`] : []),
+    ...(problem === undefined ? [] : [`the registered callbacks: ${problem}`]),
+  ];
+}
+
 /** The page that operations read under the run's tab "User Metadata". Markdown. */
 export function runDetails(state: ReconciliationState, nowMs: number): string {
   const { counts, documents, pages, cursor, failedParts, unlisted } = state;
@@ -120,7 +160,7 @@ export function runDetails(state: ReconciliationState, nowMs: number): string {
       `${(documents / elapsedS).toFixed(1)} documents/s${estimate(cursor, elapsedS, documents)}`,
     `missed by callbacks: ${missed} · younger than the grace: ${counts.youngChanges}`,
     `adopted ${counts.adopted} · gone ${counts.gone} · contradicted ${counts.contradicted} · ` +
-      `could not be compared ${counts.failed}`,
+      `could not be compared ${counts.failed} · could not be read ${state.unreadable ?? 0}`,
     `open but not listed: ${unlisted.asked} asked for, ${unlisted.pending.length} to go`,
     ...failedParts.map(({ what, reason }) => `⚠ ${what}: ${reason.replace(/[|`*_<>\r\n]/g, ' ')}`),
   ].join('\n\n');

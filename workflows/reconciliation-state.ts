@@ -10,6 +10,7 @@ import type {
   ReconciliationCounts,
   ReconciliationExample,
   ReconciliationScope,
+  RetrySetAsideResult,
   SetAsideReport,
 } from './reconciliation-contract.js';
 import { addListed, emptyFilter, OVERLAP, parseFingerprints, tailOf } from './listed-documents.js';
@@ -26,8 +27,12 @@ export interface ListingCursor {
   readonly tail?: string;
   readonly hasEnded: boolean;
   readonly pages: number;
-  /** What the last page took, in ms. */
+  /** What each page of the last answer took, in ms. */
   readonly pageMs?: number;
+  /** Pages given up since the last one that was read. */
+  readonly lost?: number;
+  /** Times that a page did not meet the one before. */
+  readonly gaps?: number;
 }
 
 export interface ReconciliationState {
@@ -49,6 +54,8 @@ export interface ReconciliationState {
   readonly openListed: number;
   readonly unknownReported: number;
   readonly unknownIgnored: number;
+  /** Rows that could not be read; runs from before did not count them. */
+  readonly unreadable?: number;
   readonly unlisted: UnlistedState;
   readonly counts: ReconciliationCounts;
   readonly setAside?: SetAsideReport;
@@ -162,6 +169,19 @@ export function withPagesAsked(cursor: ListingCursor, pages: number): ListingCur
   return { ...cursor, offset: cursor.offset + pages * strideOf(cursor) };
 }
 
+/** The cursor after a page that did not meet the one before. */
+export function withGap(cursor: ListingCursor): ListingCursor {
+  return { ...cursor, gaps: (cursor.gaps ?? 0) + 1 };
+}
+
+/** With more of them, a listing that grows while gaps are closed would never come to its end. */
+const GAPS_MAX = 100;
+
+/** Whether what lies between two pages is still looked for. */
+export function mayCloseGap({ gaps = 0 }: ListingCursor): boolean {
+  return gaps <= GAPS_MAX;
+}
+
 /** Pages that an answer holds. */
 export function pagesIn({ pagesRead = 1 }: ReconcilePageResult): number {
   return pagesRead;
@@ -182,11 +202,12 @@ export function withPageRead(
   page: ReconcilePageResult,
   isLonger = false,
 ): ListingCursor {
+  const { lost: _found, ...before } = cursor;
   const rows = rowsIn(page);
   const isCutShort = asked === 0 && rows > 0 && rows < cursor.limit && page.hasNext;
   const limit = isCutShort || isLonger ? rows : cursor.limit;
   const read: ListingCursor = {
-    ...cursor,
+    ...before,
     limit,
     // A provider that gives less than was asked for would make us skip the rest, one that gives
     // more would show us everything several times.
@@ -199,10 +220,18 @@ export function withPageRead(
   return page.total === undefined ? read : { ...read, total: page.total };
 }
 
-/** The cursor after a page was given up: nobody knows how its neighbours meet, nor their pace. */
-export function withPageLost(cursor: ListingCursor): ListingCursor {
+/** A listing of unknown length is given up with so many pages one after another. */
+const LOST_IN_A_ROW = 2;
+
+/**
+ * The cursor after a page was given up: nobody knows how its neighbours meet, nor their pace.
+ * @param lostInARow as many as end a listing of unknown length
+ */
+export function withPageLost(cursor: ListingCursor, lostInARow = LOST_IN_A_ROW): ListingCursor {
   const { tail: _lost, pageMs: _unknown, ...rest } = cursor;
-  return { ...rest, hasEnded: cursor.hasEnded || cursor.total === undefined };
+  const lost = (cursor.lost ?? 0) + 1;
+  const isGivenUp = cursor.total === undefined && lost >= lostInARow;
+  return { ...rest, lost, hasEnded: cursor.hasEnded || isGivenUp };
 }
 
 /** A page's rows among those seen before. @returns the state, and how many rows were new */
@@ -223,6 +252,7 @@ export function withPage(
       openListed: state.openListed + count(open) + count(adopted),
       unknownReported: state.unknownReported + count(unknownReported),
       unknownIgnored: state.unknownIgnored + count(unknownIgnored),
+      unreadable: (state.unreadable ?? 0) + page.unreadable,
     },
   };
 }
@@ -242,6 +272,19 @@ export function withFindings(
     ...state,
     counts: addCounts(state.counts, counts),
     examples: [...state.examples, ...examples].slice(0, EXAMPLES_KEPT),
+  };
+}
+
+const SET_ASIDE_EXAMPLES_KEPT = 20;
+
+/** What came of two lots of entries set aside, and where the next one begins. */
+export function addSetAside(a: RetrySetAsideResult, b: RetrySetAsideResult): RetrySetAsideResult {
+  return {
+    deliveries: a.deliveries + b.deliveries,
+    redelivered: a.redelivered + b.redelivered,
+    remaining: a.remaining + b.remaining,
+    examples: [...a.examples, ...b.examples].slice(0, SET_ASIDE_EXAMPLES_KEPT),
+    ...(b.next === undefined ? {} : { next: b.next }),
   };
 }
 

@@ -1,17 +1,14 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   continueAsNew,
-  isCancellation,
-  log,
   metricMeter,
   patched,
   proxyActivities,
   setCurrentDetails,
-  TimeoutFailure,
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
+import { failureOf } from './activity-failure.js';
 import { channelsFor } from './channels-for.js';
 import { canonicalId, keyOfFurtherPage, MISSED_KINDS, RUN_MEMO } from './contract.js';
 import type {
@@ -19,20 +16,23 @@ import type {
   ComparisonTerms,
   ListingKind,
   ListingSegment,
-  OperationsAnnouncement,
   PrepareReconciliationResult,
   ReconcilePageResult,
   ReconciliationInput,
   ReconciliationReport,
+  RetrySetAsideInput,
+  RetrySetAsideResult,
   RunMemo,
 } from './contract.js';
-import { lastFailureBefore } from './failure-text.js';
+import { headOf, meets } from './listed-documents.js';
+import { tell } from './operations-announcement.js';
 import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
-import { meets } from './listed-documents.js';
 import {
+  addSetAside,
   filterFor,
   hasMore,
   initialReconciliation,
+  mayCloseGap,
   newCursor,
   nextOffsets,
   pagesIn,
@@ -41,6 +41,7 @@ import {
   strideOf,
   withFailedPart,
   withFindings,
+  withGap,
   withPage,
   withPageLost,
   withPageRead,
@@ -73,23 +74,16 @@ const { retrySetAside } = proxyActivities<Activities>({
   scheduleToCloseTimeout: '2h',
   retry: RETRY,
 });
-/** A channel that is away for longer must not hold up the next night's run. */
-const { announce } = proxyActivities<Activities>({
-  startToCloseTimeout: '1m',
-  scheduleToCloseTimeout: '1h',
-  retry: RETRY,
-});
-
 /**
  * Enough that the provider always has one to make: while it does, one is compared and two are on
  * their way through the server. How many it makes at once is the activity's to bound.
  */
 const READS_AT_ONCE = 4;
 
-/** Pages in one history: some 1,500 events and 2 MB. */
+/** Pages in one history: 2 MB, and 1,500 events where each has an activity of its own. */
 const PAGES_PER_RUN = 200;
 
-/** Each of them begins a page further back; rows go away more slowly than that. */
+/** In each direction, a page further on every time; rows come and go more slowly than that. */
 const GAP_READS = 10;
 
 /** New documents come to the front while the rest is read. */
@@ -101,8 +95,23 @@ const LONGER_PAGES = 'longer-pages';
 /** Runs from before that read every page with an activity of its own. */
 const PAGES_TOGETHER = 'pages-together';
 
+/** Runs from before that looked for what lies between two pages in front of them only. */
+const GAPS_FORWARD = 'gaps-forward';
+
+/** Runs from before that gave a listing up with its first page. */
+const PAST_THE_FIRST = 'past-the-first-page';
+
+/** Runs from before that announced fewer of the things that need somebody. */
+const TELLS_MORE = 'tells-more';
+
+/** Runs from before that tried the latest entries set aside alone. */
+const ALL_SET_ASIDE = 'all-set-aside';
+
 /** Runs from before that found all open documents that no listing showed before they asked. */
 const UNLISTED_BY_PARTS = 'unlisted-by-parts';
+
+/** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
+const SET_ASIDE_PAGES = 50;
 
 /** Documents asked for by one activity: half a minute, where a minute has a hundred calls. */
 const DOCUMENTS_AT_ONCE = 50;
@@ -151,7 +160,7 @@ interface Asked {
   readonly furtherOffsets: readonly number[];
   /** Of this part of the run. */
   readonly part: string;
-  /** When they were first asked for, where they are asked for again. */
+  /** When they were asked for first, where repairs may have begun since. */
   readonly repairsSinceMs?: number;
 }
 
@@ -249,10 +258,10 @@ class Reconciliation {
       }
       const asked = inFlight.shift();
       if (!asked) break;
-      const taken = await this.#takePages(prepared, segment, asked);
+      const answer = await asked.answer;
       // Another kind of listing was chosen: what is in flight is of no use.
-      if (taken === 0) return;
-      inFlight.unshift(...this.#askForRest(prepared, segment, asked, taken));
+      if (!(await this.#takePages(prepared, segment, asked.offset, answer))) return;
+      inFlight.unshift(...this.#askForRest(prepared, segment, asked, answer));
     }
     if (this.#mustContinueAsNew()) await this.#continueAsNew();
     if (this.#cursor(prepared).pages > 1) await this.#readFrontAgain(prepared, segment);
@@ -288,15 +297,17 @@ class Reconciliation {
   #askForRest(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    { offset, furtherOffsets, part, askedMs }: PagesInFlight,
-    taken: number,
+    { furtherOffsets, part, askedMs }: PagesInFlight,
+    answer: ReconcilePageResult | Error,
   ): PagesInFlight[] {
-    return [offset, ...furtherOffsets].slice(taken).map((left, index) =>
+    const settled = answer instanceof Error ? 1 : pagesIn(answer);
+    const isTouched = answer instanceof Error || answer.isRestTouched !== false;
+    return furtherOffsets.slice(settled - 1).map((offset, index) =>
       this.#ask(prepared, segment, {
-        offset: left,
+        offset,
         furtherOffsets: [],
-        part: keyOfFurtherPage(part, taken + index),
-        repairsSinceMs: askedMs,
+        part: keyOfFurtherPage(part, settled + index),
+        ...(isTouched ? { repairsSinceMs: askedMs } : {}),
       }),
     );
   }
@@ -335,36 +346,43 @@ class Reconciliation {
     return { ...asked, askedMs: Date.now(), answer };
   }
 
-  /** @returns how many pages that settles; none where the account has no such listing */
+  /** @returns false where another kind of listing is read instead */
   async #takePages(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    { offset, answer }: PagesInFlight,
-  ): Promise<number> {
-    const page = await answer;
+    offset: number,
+    page: ReconcilePageResult | Error,
+  ): Promise<boolean> {
     if (page instanceof Error) {
-      const what = `${nameOf(segment)}, rows from ${offset}`;
-      if (offset === 0) this.#lose(what, page.message);
-      else this.#fail(what, page.message);
-      this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared)) };
-      return 1;
+      this.#givePageUp(prepared, `${nameOf(segment)}, rows from ${offset}`, page.message);
+      return true;
     }
-    if (page.refused !== undefined) {
-      return this.#takeRefusal(prepared, segment, page.refused) ? 1 : 0;
-    }
+    if (page.refused !== undefined) return this.#takeRefusal(prepared, segment, page.refused);
     const cursor = this.#cursor(prepared);
-    const { tail } = cursor;
+    const { tail = '' } = cursor;
     const isLonger = offset === 0 && rowsIn(page) > cursor.limit && patched(LONGER_PAGES);
     const read = withPageRead(cursor, offset, page, isLonger);
     this.#state = { ...this.#state, cursor: read };
     this.#fold(prepared, page);
-    if (!meets(tail, page.fingerprints)) {
-      await this.#closeGap(prepared, segment, { offset, tail: tail ?? '' });
+    const shown = headOf(page.fingerprints, read.limit);
+    if (!meets(tail, shown)) {
+      this.#state = { ...this.#state, cursor: withGap(read) };
+      await this.#closeGap(prepared, segment, { offset, tail, shown });
     }
-    return pagesIn(page);
+    return true;
   }
 
-  /** @returns false where another kind of listing is read instead */
+  /** The rest goes on, unless nobody knows whether there is a rest. */
+  #givePageUp(prepared: PrepareReconciliationResult, what: string, reason: string): void {
+    const cursor = this.#cursor(prepared);
+    const isFirst = cursor.total === undefined && cursor.pages === 0;
+    const goesOn = !isFirst || patched(PAST_THE_FIRST);
+    const lost = goesOn ? withPageLost(cursor) : withPageLost(cursor, 1);
+    if (lost.hasEnded && !cursor.hasEnded) this.#lose(what, reason);
+    else this.#fail(what, reason);
+    this.#state = { ...this.#state, cursor: lost };
+  }
+
   #takeRefusal(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
@@ -377,7 +395,7 @@ class Reconciliation {
       return false;
     }
     this.#lose(nameOf(segment), reason);
-    this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared)) };
+    this.#state = { ...this.#state, cursor: withPageLost(this.#cursor(prepared), 1) };
     return true;
   }
 
@@ -390,22 +408,46 @@ class Reconciliation {
     return newRows;
   }
 
-  /** Rows went away before this page, more than pages share: what lies between is read now. */
+  /**
+   * Between two pages rows went away, or came while the later one was read first, more than pages
+   * share: what lies between is read now.
+   */
   async #closeGap(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    { offset, tail }: { offset: number; tail: string },
+    { offset, tail, shown }: { offset: number; tail: string; shown: string },
   ): Promise<void> {
     const stride = strideOf(this.#cursor(prepared));
-    for (let read = 1; read <= GAP_READS; read += 1) {
-      const from = Math.max(offset - read * stride, 0);
+    const goesForward = patched(GAPS_FORWARD);
+    const back = Array.from({ length: GAP_READS }, (_, index) => index + 1);
+    const ways = goesForward ? [1, 0, ...back.slice(1)] : back;
+    for (const pages of mayCloseGap(this.#cursor(prepared)) ? ways : []) {
+      const from = Math.max(offset - pages * stride, 0);
       const page = await this.#readAgain(prepared, segment, from);
       if (page instanceof Error) break;
       // The rows it should meet may have gone away themselves; before the first row is nothing.
-      if (from === 0 || meets(tail, page.fingerprints)) return;
+      if (from > 0 && !meets(tail, page.fingerprints)) continue;
+      if (!goesForward || (await this.#readUntil(prepared, segment, { from, page, shown }))) return;
+      break;
     }
     const reason = 'it changed faster than it could be read; the next run reads it again';
     this.#fail(`${nameOf(segment)}, rows before ${offset}`, reason);
+  }
+
+  /** @returns whether this page, or one of the next, shows one of these rows or is the last */
+  async #readUntil(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    { from, page, shown }: { from: number; page: ReconcilePageResult; shown: string },
+  ): Promise<boolean> {
+    const stride = strideOf(this.#cursor(prepared));
+    let last: ReconcilePageResult | Error = page;
+    for (let pages = 1; pages <= GAP_READS; pages += 1) {
+      if (last instanceof Error) return false;
+      if (meets(shown, last.fingerprints) || !last.hasNext) return true;
+      last = await this.#readAgain(prepared, segment, from + pages * stride);
+    }
+    return false;
   }
 
   async #readAgain(
@@ -515,26 +557,43 @@ class Reconciliation {
   // ---------------------------------------------------------------- the end
 
   async #retrySetAside({ setAside }: PrepareReconciliationResult): Promise<void> {
-    const { workflowIds, hasMore: hasMoreDeliveries } = setAside;
+    const { workflowIds, hasMore } = setAside;
     if (workflowIds.length === 0 || this.#state.scope.documentId !== undefined) return;
-    const report = await retrySetAside
-      .executeWithOptions({ summary: `entries set aside by ${workflowIds.length} deliveries` }, [
-        { workflowIds },
-      ])
+    const retried = await this.#retryDeliveries({ workflowIds });
+    if (!retried) return;
+    let [sum, after] = [retried, setAside.next];
+    for (let page = 1; after !== undefined && patched(ALL_SET_ASIDE); page += 1) {
+      const more = page < SET_ASIDE_PAGES ? await this.#retryDeliveries({ after }) : undefined;
+      if (!more) break;
+      sum = addSetAside(sum, more);
+      after = more.next;
+    }
+    const { next: _told, ...report } = sum;
+    const isAll = setAside.next === undefined ? !hasMore : after === undefined;
+    this.#state = { ...this.#state, setAside: { ...report, hasMore: !isAll } };
+  }
+
+  async #retryDeliveries(input: RetrySetAsideInput): Promise<RetrySetAsideResult | undefined> {
+    const { workflowIds } = input;
+    const which = workflowIds ? `${workflowIds.length} deliveries` : 'earlier deliveries';
+    const retried = await retrySetAside
+      .executeWithOptions({ summary: `entries set aside by ${which}` }, [input])
       .catch(failureOf);
-    if (report instanceof Error) this.#fail('entries set aside', report.message);
-    else this.#state = { ...this.#state, setAside: { ...report, hasMore: hasMoreDeliveries } };
+    if (!(retried instanceof Error)) return retried;
+    this.#fail('entries set aside', retried.message);
+    return undefined;
   }
 
   async #conclude({ policy }: PrepareReconciliationResult): Promise<ReconciliationReport> {
-    const report = reportOf(this.#state, new Date().toISOString());
+    const tellsMore = patched(TELLS_MORE);
+    const report = reportOf(this.#state, new Date().toISOString(), tellsMore);
     this.#show();
     count(report);
     const { scope, startedAt, providerStartedAt = startedAt, isComplete } = report;
     const memo: RunMemo = { scope, startedAt, providerStartedAt, isComplete };
     upsertMemo({ [RUN_MEMO]: memo });
     const { workflowId, firstExecutionRunId: runId } = workflowInfo();
-    for (const announcement of announcementsOf(report, { workflowId, runId })) {
+    for (const announcement of announcementsOf(report, { workflowId, runId, tellsMore })) {
       const channels = channelsFor(policy, announcement.event);
       await Promise.all(channels.map((channel) => tell(channel, announcement)));
     }
@@ -567,28 +626,6 @@ class Reconciliation {
 function nameOf({ kind, group, withArchived }: ListingSegment): string {
   if (kind === 'cache') return 'the listing of outstanding documents';
   return `the listing of group ${group ?? ''}${withArchived ? ', archived ones too' : ''}`;
-}
-
-/** A failure for good; a cancellation ends the run. */
-function failureOf(error: unknown): Error {
-  if (isCancellation(error)) throw error;
-  if (!(error instanceof ActivityFailure)) throw error;
-  // A time-out tells less than what was tried last.
-  const { cause = error } = error;
-  const last = cause instanceof TimeoutFailure ? lastFailureBefore(cause) : undefined;
-  return new Error(last ?? cause.message);
-}
-
-async function tell(
-  channel: Parameters<Activities['announce']>[0]['channel'],
-  announcement: OperationsAnnouncement,
-): Promise<void> {
-  const summary = `announce ${announcement.event} by ${channel}`;
-  const failure = await announce
-    .executeWithOptions({ summary }, [{ channel, announcement }])
-    .catch(failureOf);
-  // The report has it as well, and the next run tells what is still wrong.
-  if (failure instanceof Error) log.warn(`could not ${summary}: ${failure.message}`);
 }
 
 function count(report: ReconciliationReport): void {

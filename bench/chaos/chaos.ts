@@ -20,6 +20,7 @@ const FAULTS = {
   delayCallbacksMs: 500,
   tamperCallbacks: 0.2,
   failApi: 0.05,
+  slowPdfMs: 1_000,
 } as const;
 
 /** The first so many downloads of a hundred documents are not what they should be. */
@@ -199,7 +200,8 @@ async function conclude(
   const { found, recoveryMs } = await untilAgreed(stage, endedMs, around);
   const second = await countersign.reconcile();
   const parts = [...webhooks, ...workers];
-  for (const part of parts) part.noteCrash();
+  for (const part of parts) await part.noteCrash();
+  const crashes = parts.flatMap((part) => part.crashes);
   const leakedHandles = await handlesLeaked(parts, around.signal);
   const callbacks = sandbox.callbackCounters();
   const { documents, missedChanges, counts } = first.report;
@@ -213,11 +215,11 @@ async function conclude(
     ...{ lost: lost.length, wrong: wrong.length, doubled: doubled.length },
     forgedAccepted: callbacks.forgedAccepted,
     leakedHandles,
-    crashed: parts.reduce((sum, { crashes }) => sum + crashes, 0),
+    crashed: crashes.length,
     unexpectedFailures: day.unexpected.length,
     recoveryMs,
     repairedBySecondRun: second.report.counts.repairedDocuments,
-    examples: [...day.unexpected, ...lost, ...wrong, ...doubled].slice(0, 20),
+    examples: [...crashes, ...day.unexpected, ...lost, ...wrong, ...doubled].slice(0, 20),
     ...{ outages, kills: { ...kills, temporal: temporal.kills }, callbacks, day },
     answers: answersOf(collector),
     reconciliation: { documents, missedChanges, counts },

@@ -28,8 +28,8 @@ export class PartProcess {
   #clockAheadMs = 0;
   /** How often it was killed. */
   kills = 0;
-  /** How often it had ended when nobody had ended it. */
-  crashes = 0;
+  /** Each time that it had ended when nobody had ended it: its last words. */
+  readonly crashes: string[] = [];
 
   constructor(options: PartOptions) {
     this.#options = options;
@@ -58,17 +58,18 @@ export class PartProcess {
   /** SIGKILL: it has no time for anything. */
   async kill(): Promise<void> {
     if (!this.#running) return;
-    if (this.noteCrash()) return this.stop();
+    if (await this.noteCrash()) return this.stop();
     this.kills += 1;
     process.kill(this.#running.pid, 'SIGKILL');
     await this.stop();
   }
 
   /** @returns whether it has ended by itself */
-  noteCrash(): boolean {
-    const hasCrashed = this.#running?.hasEnded() ?? false;
-    if (hasCrashed) this.crashes += 1;
-    return hasCrashed;
+  async noteCrash(): Promise<boolean> {
+    if (!this.#running?.hasEnded()) return false;
+    const words = await this.#running.lastWords();
+    this.crashes.push([`${this.name} ended by itself`, ...words].join('\n  '));
+    return true;
   }
 
   async stop(): Promise<void> {

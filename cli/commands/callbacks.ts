@@ -14,7 +14,7 @@ const list: Action = {
     count: { type: 'string', value: '<n>', help: `how many; ${DEFAULT_COUNT} unless told` },
     'set-aside': { type: 'boolean', help: 'only those that ended with entries set aside' },
   },
-  json: 'an array of objects with workflowId, state, source, receivedAt and counts',
+  json: 'an array of objects with workflowId, state, source, receivedAt and counts, or unreadable: why',
   example: 'countersign callbacks list --set-aside',
   run: (call) =>
     withCallbacks(call, async (callbacks) => {
@@ -24,6 +24,7 @@ const list: Action = {
       });
       if (call.json) call.terminal.print(JSON.stringify(found, null, 2));
       else for (const line of listLines(found, call)) call.terminal.print(line);
+      noteUnreadable(found, call);
     }),
 };
 
@@ -47,6 +48,15 @@ function listLines(found: readonly StoredCallback[], { terminal }: CommandCall):
     found,
     terminal,
   );
+}
+
+/** Each reason once: where a key is missing, all callbacks of a time have the same. */
+function noteUnreadable(found: readonly StoredCallback[], { terminal }: CommandCall): void {
+  const reasons = found.flatMap(({ unreadable }) => unreadable ?? []);
+  for (const reason of new Set(reasons)) {
+    const count = reasons.filter((each) => each === reason).length;
+    terminal.note(`${count} cannot be read: ${reason}`);
+  }
 }
 
 const show: Action = {

@@ -58,11 +58,15 @@ function reportLines(
   workflowId: string,
   { terminal }: CommandCall,
 ): readonly string[] {
-  const { counts, setAside, subscriptions } = report;
+  const { counts, setAside, subscriptions, scope, unreadable = 0, alarm } = report;
   const { neverArrived, arrivedAndFailed, documentUnknown } = counts.missed;
+  const { problem, duplicates, strangers } = subscriptions;
+  const more = setAside.hasMore ? '; there are more' : '';
   return pairLines(
     [
       ['from, to', `${report.startedAt}, ${report.finishedAt}`],
+      ...Object.entries(scope).map(([name, value]) => [`only ${name}`, String(value)] as const),
+      ...(alarm === undefined ? [] : [['ALARM', alarm] as const]),
       ['documents', `${report.documents} on ${report.pages} pages, ${report.unlisted} one by one`],
       ['repaired', `${counts.repairedDocuments} documents, ${counts.repairedChanges} changes`],
       [
@@ -75,8 +79,16 @@ function reportLines(
       ['younger than the grace', `${counts.youngChanges}: repaired, not counted as missed`],
       ['adopted', counts.adopted],
       ['contradicted, gone', `${counts.contradicted}, ${counts.gone}`],
-      ['set aside', `${setAside.redelivered} delivered now, ${setAside.remaining} remain`],
+      [
+        'without a workflow',
+        `${report.unknownReported} reported, ${report.unknownIgnored} ignored`,
+      ],
+      ['set aside', `${setAside.redelivered} delivered now, ${setAside.remaining} remain${more}`],
       ['registered again', subscriptions.created.join(', ') || 'nothing'],
+      ...(problem === undefined ? [] : [['NOT REGISTERED', problem] as const]),
+      ...duplicates.map((notify) => ['registered twice', notify] as const),
+      ...strangers.map((stranger) => ['registered by others', stranger] as const),
+      ['not compared, not readable', `${counts.failed}, ${unreadable}`],
       ...report.failedParts.map(({ what, reason }) => ['LEFT OUT', `${what}: ${reason}`] as const),
       ...report.examples.map(({ documentId, what }) => [documentId, what] as const),
       ['workflow', workflowId],

@@ -1,6 +1,8 @@
 /** A set-up looked over: every check there is, put together from an environment. */
 import { pino } from 'pino';
 import type { Channel } from '../../activities/index.js';
+import { readEncryptionKeys } from '../../codec/encryption-keys.js';
+import type { EncryptionKeys } from '../../codec/encryption-keys.js';
 import { Settings, type Environment } from '../../configuration/settings.js';
 import { createProviderClient } from '../../provider/provider-client.js';
 import { DEFAULT_TASK_QUEUE } from '../../workflows/contract.js';
@@ -51,7 +53,10 @@ export async function examine(
   const worker = tryRead(() => readWorkerConfiguration(environment));
   const webhook = tryRead(() => readWebhookConfiguration(environment));
   const callMs = Math.floor(limitMs * CALL_SHARE);
-  const temporal = tryRead(() => ({ ...openTemporal(environment, callMs), limitMs: callMs }));
+  const temporal = tryRead(() => ({
+    ...openTemporal(environment, keysOf(environment), callMs),
+    limitMs: callMs,
+  }));
   const provider = makeProvider(worker, callMs);
   const channels = sendsTest ? openChannels(worker) : [];
   try {
@@ -74,6 +79,11 @@ export async function examine(
     if (provider.kind === 'read') provider.configuration.close();
     for (const channel of channels) channel.close?.();
   }
+}
+
+/** Those that are readable: of the others worker and webhook tell, with their settings. */
+function keysOf(environment: Environment): EncryptionKeys {
+  return readEncryptionKeys(new Settings(environment));
 }
 
 function makeProvider(

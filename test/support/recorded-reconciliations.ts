@@ -4,6 +4,7 @@ import { ensureWatch } from '../../worker/schedule.js';
 import {
   RECONCILIATION_WATCH_WORKFLOW_ID,
   type ReconciliationInput,
+  type ReconciliationReport,
 } from '../../workflows/contract.js';
 import { setAside } from './recorded-deliveries.js';
 import { pagesOf, reconcile, startReconciliation } from './reconciling.js';
@@ -110,6 +111,48 @@ export const reconciliations: Scenarios = {
       return reconciled(stage);
     },
   },
+  'reconciliation-of-a-moving-list-both-ways': {
+    subscribes: false,
+    environment: LISTED_ALONE,
+    async run(stage) {
+      create(stage, 40, { tag: 'stay' });
+      create(stage, 30, { tag: 'churn' });
+      stage.sandbox.changeFaults({ churnArchive: 12 });
+      return reconciled(stage);
+    },
+  },
+  'reconciliation-of-pages-together': {
+    subscribes: false,
+    environment: LISTED_ALONE,
+    async run(stage) {
+      create(stage, 100);
+      // How many share an activity follows from how quick the one before was.
+      return until(async () => {
+        const workflowId = await reconciled(stage);
+        const { offsets } = await pagesOf(stage, workflowId);
+        const { pages } = await reportOf(stage, workflowId);
+        return offsets.length < pages && workflowId;
+      });
+    },
+  },
+  'reconciliation-of-longer-pages': {
+    subscribes: false,
+    environment: LISTED_ALONE,
+    async run(stage) {
+      create(stage, 100);
+      stage.sandbox.changeFaults({ pageRows: 40 });
+      return reconciled(stage);
+    },
+  },
+  'reconciliation-past-a-lost-first-page': {
+    subscribes: false,
+    environment: { ...LISTED_ALONE, ...IMPATIENT },
+    async run(stage) {
+      create(stage, 40);
+      stage.sandbox.changeFaults({ failPages: [0] });
+      return reconciled(stage);
+    },
+  },
   'reconciliation-of-a-growing-list': {
     subscribes: false,
     environment: LISTED_ALONE,
@@ -181,6 +224,18 @@ export const reconciliations: Scenarios = {
       return reconciled(stage);
     },
   },
+  'reconciliation-with-hundreds-set-aside': {
+    subscribes: false,
+    environment: { CALLBACK_RETRY_PAUSES: '1ms' },
+    async run(stage) {
+      stage.sandbox.changeFaults({ failApi: 1 });
+      for (let count = 0; count < 101; count += 1) await setAside(stage);
+      stage.sandbox.replaceFaults();
+      const query = 'EntriesSetAside > 0';
+      await until(async () => (await stage.client.workflow.count(query)).count > 100);
+      return reconciled(stage);
+    },
+  },
   'reconciliation-alarming': {
     subscribes: false,
     hasReceiver: true,
@@ -227,10 +282,26 @@ export const reconciliations: Scenarios = {
       return RECONCILIATION_WATCH_WORKFLOW_ID;
     },
   },
+  'reconciliation-watch-refused': {
+    hasReceiver: true,
+    environment: { RECONCILE_MAX_AGE: '1s' },
+    async run(stage, receiver) {
+      receiver.answers.push(410);
+      await ensureWatch(stage.client, stage.taskQueue);
+      const handle = stage.client.workflow.getHandle(RECONCILIATION_WATCH_WORKFLOW_ID);
+      await until(() => hasAnnounced(handle, 'reconciliation.overdue'));
+      await until(() => hasTimer(handle));
+      return RECONCILIATION_WATCH_WORKFLOW_ID;
+    },
+  },
 };
 
 function create({ sandbox }: Stage, count: number, document: SimpleDocument = {}): string[] {
   return sandbox.createDocuments(count, { signers: 1, ...document }).map(({ id }) => id);
+}
+
+function reportOf({ client }: Stage, workflowId: string): Promise<ReconciliationReport> {
+  return client.workflow.getHandle(workflowId).result() as Promise<ReconciliationReport>;
 }
 
 /** A whole run. @returns its Workflow ID */

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { WORKFLOW_TYPES, type CallbackDeliveryInput } from '../workflows/contract.js';
+import { openReceiver, type Receiver } from './support/receiver.js';
+import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import type { Stage } from './support/stage.js';
+import { until } from './support/until.js';
+
+let receiver: Receiver;
+
+before(async () => {
+  receiver = await openReceiver();
+});
+
+after(() => receiver.close());
+
+function reasonsOf(type: string): string[] {
+  return receiver.messages
+    .filter((message) => message.type === type)
+    .map(({ data }) => String(data['reason']));
+}
+
+/** Ends with its one entry set aside, while the provider answers nothing. */
+async function deliver({ client, taskQueue }: Stage, signerId: string): Promise<void> {
+  const at = new Date().toISOString();
+  const input: CallbackDeliveryInput = {
+    source: 'batch',
+    receivedAt: at,
+    changes: [{ subject: 'signer', id: signerId, status: 'visited', at, position: 0 }],
+    setAside: [],
+  };
+  await client.workflow.execute(WORKFLOW_TYPES.callbackDelivery, {
+    ...{ workflowId: `callback:${randomUUID()}`, taskQueue, args: [input] },
+  });
+}
+
+test('entries set aside by hundreds of deliveries are all tried again, the oldest too', async () => {
+  await withSilentStage({ environment: { CALLBACK_RETRY_PAUSES: '1ms' } }, async (stage) => {
+    const [created] = stage.sandbox.createDocuments(1, { signers: 1 });
+    stage.sandbox.changeFaults({ failApi: 1 });
+    await deliver(stage, created?.signers[0] ?? '');
+    stage.sandbox.replaceFaults();
+    await Promise.all(Array.from({ length: 110 }, () => deliver(stage, randomUUID())));
+    const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND EntriesSetAside > 0`;
+    await until(async () => (await stage.client.workflow.count(query)).count === 111);
+    const { setAside } = await reconcile(stage);
+    assert.deepEqual(
+      { ...setAside, examples: setAside.examples.length },
+      { deliveries: 111, redelivered: 1, remaining: 110, examples: 20, hasMore: false },
+    );
+  });
+});
+
+test('a contract that was signed after it had expired here is an alarm, once', async () => {
+  const environment = {
+    NOTIFY_WEBHOOK_URL: receiver.url,
+    NOTIFY_WEBHOOK_SECRETS: receiver.secret,
+    RECONCILE_ALARM_CHANGES: '1000',
+    RECONCILE_ALARM_SHARE: '100%',
+    // The other listing does not show what is archived.
+    RECONCILE_GROUPS: 'sales',
+    RECONCILE_LISTING: 'groups',
+  };
+  await withSilentStage({ environment }, async (stage) => {
+    const { countersign, sandbox, client } = stage;
+    const { id } = sandbox.createDocument({ signers: 1, group: 'sales' });
+    await countersign.trackDocument(id, { deadline: new Date(Date.now() + 1_000).toISOString() });
+    assert.equal((await countersign.waitForOutcome(id)).kind, 'expired');
+    const closed = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus = 'Completed'`;
+    await until(async () => (await client.workflow.count(closed)).count === 1);
+    await sandbox.completeDocument(id);
+    // The provider tells times in whole seconds: its change is to be before the run.
+    await until(() => Date.now() > sandbox.document(id).modified + 2_000);
+    const report = await reconcile(stage);
+    assert.equal(report.counts.contradicted, 1);
+    assert.match(report.examples[0]?.what ?? '', /ended here as expired, .* says completed/);
+    assert.equal(reasonsOf('reconciliation.alarm').length, 1);
+    assert.match(reasonsOf('reconciliation.alarm')[0] ?? '', /otherwise than how 1 documents/);
+    const ended = `WorkflowType = '${WORKFLOW_TYPES.reconciliation}' AND ExecutionStatus = 'Completed'`;
+    await until(async () => (await client.workflow.count(ended)).count === 1);
+    assert.equal((await reconcile(stage)).counts.contradicted, 1);
+    assert.equal(reasonsOf('reconciliation.alarm').length, 1);
+  });
+});
+
+test('by groups, too: what was finished and archived since the last run is found', async () => {
+  const environment = { RECONCILE_GROUPS: 'sales', RECONCILE_LISTING: 'groups' };
+  await withSilentStage({ environment }, async (stage) => {
+    const { countersign, sandbox } = stage;
+    const followed = sandbox.createDocument({ signers: 2, group: 'sales' });
+    const first = await reconcile(stage);
+    assert.equal(first.listing, 'groups');
+    assert.equal(first.counts.adopted, 1);
+    const unheardOf = sandbox.createDocument({ signers: 1, group: 'sales' });
+    await sandbox.completeDocument(followed.id);
+    await sandbox.completeDocument(unheardOf.id);
+    const second = await reconcile(stage);
+    assert.equal(second.isComplete, true);
+    assert.equal(second.counts.adopted, 1);
+    assert.equal(await isTracked(stage, unheardOf.id), true);
+    for (const { id } of [followed, unheardOf]) {
+      assert.equal((await countersign.waitForOutcome(id)).kind, 'completed');
+    }
+    assert.equal((await reconcile(stage)).counts.repairedDocuments, 0);
+  });
+});

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { healSubscriptions } from '../activities/subscriptions.js';
+import type { Notification, Subscription } from '../provider/notifications.js';
+import { ProviderError, type ProviderErrorKind } from '../provider/provider-error.js';
+import type { WantedSubscriptions } from '../provider/subscription-plan.js';
+import type { SubscriptionReport } from '../workflows/contract.js';
+
+const URL = 'https://hooks.example.com/callbacks/legalesign';
+const WANTED: WantedSubscriptions = { url: URL, kinds: ['all', 'signed', 'realtime'] };
+
+function trouble(kind: ProviderErrorKind): ProviderError {
+  return new ProviderError({ kind, asked: 'GET /notifications/', came: 'was answered 500' });
+}
+
+/** A provider with these callbacks, some of which it does not take. */
+function providerWith(registered: readonly Notification[], refused: readonly string[] = []) {
+  const subscribed: Subscription[] = [];
+  return {
+    subscribed,
+    listNotifications: () => Promise.resolve(registered),
+    subscribe(subscription: Subscription) {
+      if (refused.includes(subscription.notify)) return Promise.reject(trouble('refused'));
+      subscribed.push(subscription);
+      return Promise.resolve();
+    },
+  };
+}
+
+function heal(
+  provider: Parameters<typeof healSubscriptions>[0],
+  attempt = 1,
+): Promise<SubscriptionReport> {
+  const environment = new MockActivityEnvironment({ attempt });
+  return environment.run<[], SubscriptionReport, () => Promise<SubscriptionReport>>(() =>
+    healSubscriptions(provider, WANTED),
+  );
+}
+
+test('one kind that is refused does not keep the others from being registered', async () => {
+  const provider = providerWith([], ['all']);
+  const report = await heal(provider);
+  assert.deepEqual(report.created, ['signed', 'realtime']);
+  assert.match(report.problem ?? '', /^all: /);
+});
+
+test('a passing trouble is tried again, then told of; one that stays is told of at once', async () => {
+  for (const kind of ['unavailable', 'throttled'] as const) {
+    const provider = {
+      ...providerWith([]),
+      listNotifications: () => Promise.reject(trouble(kind)),
+    };
+    await assert.rejects(heal(provider, 1), ProviderError);
+    await assert.rejects(heal(provider, 2), ProviderError);
+    assert.match((await heal(provider, 3)).problem ?? '', /was answered 500/);
+  }
+  const refusing = {
+    ...providerWith([]),
+    listNotifications: () => Promise.reject(trouble('refused')),
+  };
+  assert.match((await heal(refusing, 1)).problem ?? '', /was answered 500/);
+});
