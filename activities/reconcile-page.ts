@@ -65,7 +65,7 @@ export function createReconcilePage(
   const memory: LookUpMemory = { areMostUnknown: false };
   const followed = createFollowedDocuments(dependencies.client);
   const read: ReadPage = (input, signal) =>
-    listings.add(() => readPage(dependencies.provider, input, signal), { signal });
+    listings.add(() => readPage(dependencies.provider, input, signal));
   const more = { ...dependencies, read, memory, followed };
   return (input) => withFailures(() => withHeartbeat((note) => reconcilePages(more, input, note)));
 }
@@ -87,40 +87,77 @@ async function reconcilePages(
   note: Note,
 ): Promise<ReconcilePageResult> {
   const beganMs = performance.now();
-  note({ phase: 'listing', offset: input.offset });
-  const first = await dependencies.read(input);
+  const first = await readAndReconcile(dependencies, input, { note });
   if (typeof first === 'string') return refusedPage(first);
-  const fingerprints = fingerprintsOf(first, input);
-  let result = await reconcile(dependencies, input, { page: first, fingerprints, note });
+  let result = first;
+  let pagesRead = 1;
   const { info, cancellationSignal, log } = Context.current();
   // What an earlier attempt did beyond its first page is for the pages' own activities to find.
   let isRestTouched = info.attempt > 1;
-  let pagesRead = 1;
   for (const offset of isRestTouched ? [] : (input.furtherOffsets ?? [])) {
     const leftMs = READ_ON_MS - Math.ceil(performance.now() - beganMs);
     if (leftMs < 1 || result.rows.length > ROWS_TOGETHER) break;
     const further = { ...input, offset, key: keyOfFurtherPage(input.key, pagesRead) };
-    note({ phase: 'listing', offset });
-    try {
-      const page = await dependencies.read(further, AbortSignal.timeout(leftMs));
-      if (typeof page === 'string') break;
-      const shown = { page, fingerprints: fingerprintsOf(page, input) };
-      // Rows may go away meanwhile: what lies between is for the workflow to find.
-      if (!meets(tailOf(result.fingerprints), shown.fingerprints)) break;
+    const tail = tailOf(result.fingerprints);
+    const onCompare = (): void => {
       isRestTouched = true;
-      result = together(result, await reconcile(dependencies, further, { ...shown, note }));
+    };
+    try {
+      const next = await readAndReconcile(dependencies, further, { note, tail, leftMs, onCompare });
+      if (typeof next === 'string') break;
+      result = together(result, next);
       isRestTouched = false;
       pagesRead += 1;
     } catch (error) {
       cancellationSignal.throwIfAborted();
-      log.warn('a further page is left to an activity of its own', {
-        ...{ offset, error: String(error) },
-      });
+      const why = { offset, error: String(error) };
+      log.warn('a further page is left to an activity of its own', why);
       break;
     }
   }
   const tookMs = Math.round(performance.now() - beganMs);
   return { ...result, pagesRead, isRestTouched, tookMs };
+}
+
+interface Reading {
+  readonly note: Note;
+  /** Of the page before, which this one has to meet. */
+  readonly tail?: string;
+  readonly leftMs?: number;
+  readonly onCompare?: () => void;
+}
+
+/** A page on its own, so that nothing keeps it once it is compared. @returns why it is not */
+async function readAndReconcile(
+  dependencies: PageDependencies,
+  input: ReconcilePageInput,
+  { note, tail = '', leftMs, onCompare }: Reading,
+): Promise<ReconcilePageResult | string> {
+  note({ phase: 'listing', offset: input.offset });
+  const page = await within(leftMs, (signal) => dependencies.read(input, signal));
+  if (typeof page === 'string') return page;
+  const fingerprints = fingerprintsOf(page, input);
+  // Rows may go away meanwhile: what lies between is for the workflow to find.
+  if (!meets(tail, fingerprints)) return 'it does not meet the page before';
+  onCompare?.();
+  return reconcile(dependencies, input, { page, fingerprints, note });
+}
+
+/** By hand: `AbortSignal.timeout` would keep what was read until its time is up. */
+async function within<Result>(
+  ms: number | undefined,
+  work: (signal?: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  if (ms === undefined) return work();
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(new Error(`not read within ${ms} ms`));
+  }, ms);
+  try {
+    return await work(late.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Two pages' results as one's. */
