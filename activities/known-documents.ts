@@ -28,6 +28,8 @@ const DOCUMENTS_PER_QUERY = 500;
 /** A workflow that was terminated or failed may be begun anew: it counts as none. */
 export const FOLLOWED_QUERY = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus IN ('Running','Completed')`;
 
+const NOT_CLOSED = `ExecutionStatus NOT IN ('Completed','Failed','Canceled','Terminated','ContinuedAsNew','TimedOut')`;
+
 /** What the last look-up found: neighbours in a listing are often alike. */
 export interface LookUpMemory {
   areMostUnknown: boolean;
@@ -106,7 +108,7 @@ async function look(
   }
   const wanted = new Map(snapshots.map((shown) => [documentWorkflowId(shown.documentId), shown]));
   const query = `${FOLLOWED_QUERY} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
-  // A count costs half of what an empty list does.
+  // A count costs less than an empty list.
   if (memory.areMostUnknown && (await client.workflow.count(query)).count === 0) return;
   // A digest that does not decrypt is not in step: its workflow is asked.
   const { workflow } = new Client(lookUpOptions(client));
@@ -129,14 +131,14 @@ function mayHaveChanged(
 }
 
 /**
- * A document has one run at the most that is open: what is counted here are documents. Asked for
- * the status instead, a server on SQLite goes through all open workflows, for every page.
+ * A document has one run at the most that is running: what is counted here are documents. Asked for
+ * that status, a server on SQLite goes through all open workflows, for every page.
  */
 async function areInStep(client: Client, snapshots: readonly DocumentSnapshot[]): Promise<boolean> {
   const digests = new Map(snapshots.map((shown) => [shown.documentId, snapshotDigest(shown)]));
   const { name } = SEARCH_ATTRIBUTES.documentDigest;
   const values = quoted([...digests.values()]);
-  const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND CloseTime IS NULL AND ${name} IN (${values})`;
+  const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ${NOT_CLOSED} AND ${name} IN (${values})`;
   return (await client.workflow.count(query)).count === digests.size;
 }
 

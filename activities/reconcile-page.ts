@@ -71,8 +71,7 @@ export function createReconcilePage(
 }
 
 type Page = NonNullable<Awaited<ReturnType<ProviderClient['listDocuments']>>>;
-/** @param signal gives it up, beside the activity's cancellation */
-type ReadPage = (input: ReconcilePageInput, signal?: AbortSignal) => Promise<Page | string>;
+type ReadPage = (input: ReconcilePageInput, signal: AbortSignal) => Promise<Page | string>;
 type Note = (details: unknown) => void;
 
 interface PageDependencies extends ReconcilePageDependencies {
@@ -143,20 +142,24 @@ async function readAndReconcile(
   return reconcile(dependencies, input, { page, fingerprints, note });
 }
 
-/** By hand: `AbortSignal.timeout` would keep what was read until its time is up. */
+/** By hand: composed signals and `AbortSignal.timeout` would keep what was read for seconds. */
 async function within<Result>(
   ms: number | undefined,
-  work: (signal?: AbortSignal) => Promise<Result>,
+  work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  if (ms === undefined) return work();
+  const { cancellationSignal } = Context.current();
+  if (ms === undefined) return work(cancellationSignal);
   const late = new AbortController();
-  const timer = setTimeout(() => {
-    late.abort(new Error(`not read within ${ms} ms`));
-  }, ms);
+  const giveUp = (): void => {
+    late.abort(cancellationSignal.reason ?? new Error(`not read within ${ms} ms`));
+  };
+  const timer = setTimeout(giveUp, ms);
+  cancellationSignal.addEventListener('abort', giveUp);
   try {
     return await work(late.signal);
   } finally {
     clearTimeout(timer);
+    cancellationSignal.removeEventListener('abort', giveUp);
   }
 }
 
@@ -213,10 +216,8 @@ function clockMs(providerTime: string | undefined): number {
 async function readPage(
   provider: ReconcilePageDependencies['provider'],
   { segment, offset, limit }: ReconcilePageInput,
-  givenUp: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Page | string> {
-  const { cancellationSignal } = Context.current();
-  const signal = givenUp ? AbortSignal.any([cancellationSignal, givenUp]) : cancellationSignal;
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
     if (page) requireRows(page.documents.length + page.unreadable, limit);

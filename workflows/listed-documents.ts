@@ -2,11 +2,11 @@
 import { formatHash, hash64, HASH_LENGTH } from './status-digest.js';
 
 /**
- * 32 bits per document: of 10,000 open documents that a listing does not show, two are taken for
- * shown; at the limit's one million documents, one in fifty. Whoever is, is another one in the next
- * run, which has another seed.
+ * 64 bits per document: of a hundred thousand that were not shown, one or two are taken for shown;
+ * at the limit's one million documents, one in fifty. Whoever is, is another one in the next run,
+ * which has another seed.
  */
-const BYTES_PER_DOCUMENT = 4;
+const BYTES_PER_DOCUMENT = 8;
 const MIN_BYTES = 4 * 1024;
 /** A payload takes 2 MB, and continue-as-new carries this one. */
 const MAX_BYTES = 1024 * 1024;

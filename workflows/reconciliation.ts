@@ -80,6 +80,9 @@ const { retrySetAside } = proxyActivities<Activities>({
  */
 const READS_AT_ONCE = 4;
 
+/** Of pages that share activities fewer are under way: a worker has each of them in memory. */
+const PAGES_AT_ONCE = 20;
+
 /** Pages in one history: 2 MB, and 1,500 events where each has an activity of its own. */
 const PAGES_PER_RUN = 200;
 
@@ -253,7 +256,7 @@ class Reconciliation {
     if (!segment) return;
     const inFlight: PagesInFlight[] = [];
     for (;;) {
-      while (this.#mayAsk(prepared, inFlight.length)) {
+      while (this.#mayAsk(prepared, inFlight)) {
         inFlight.push(this.#askNext(prepared, segment));
       }
       const asked = inFlight.shift();
@@ -278,9 +281,11 @@ class Reconciliation {
     return this.#state.cursor ?? newCursor(policy.pageSize);
   }
 
-  #mayAsk(prepared: PrepareReconciliationResult, inFlight: number): boolean {
-    if (inFlight >= READS_AT_ONCE || this.#mustContinueAsNew()) return false;
-    return hasMore(this.#cursor(prepared), inFlight);
+  #mayAsk(prepared: PrepareReconciliationResult, inFlight: readonly PagesInFlight[]): boolean {
+    const pages = inFlight.reduce((sum, { furtherOffsets }) => sum + 1 + furtherOffsets.length, 0);
+    const isBusy = inFlight.length >= READS_AT_ONCE || pages >= PAGES_AT_ONCE;
+    if (isBusy || this.#mustContinueAsNew()) return false;
+    return hasMore(this.#cursor(prepared), inFlight.length);
   }
 
   #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PagesInFlight {
