@@ -6,7 +6,6 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { pickFreePort } from '../cli/ports.js';
 import { documentWorkflowId, WORKFLOW_TYPES, type Activities } from '../workflows/contract.js';
@@ -107,7 +106,6 @@ before(async () => {
   });
   start('worker/main.ts', {
     COUNTERSIGN_TASK_QUEUE: S3_TASK_QUEUE,
-    COUNTERSIGN_ENCRYPTION_KEYS: undefined,
     ARCHIVE_URL: `s3://${BUCKET}/signed`,
     ARCHIVE_S3_ENDPOINT: receiver.origin,
     ARCHIVE_S3_REGION: 'eu-central-1',
@@ -208,9 +206,7 @@ async function decodingsThatFail(): Promise<void> {
 /** A document whose archive refuses to say whether it has it. */
 async function refusedByS3(): Promise<void> {
   const documentId = randomUUID();
-  // In the clear: of an encrypted failure that is as long the server keeps no more than its type.
-  const { workflow } = new Client({ connection: stage.client.connection });
-  const handle = await workflow.start(WORKFLOW_TYPES.documentSigning, {
+  const handle = await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
     workflowId: documentWorkflowId(documentId),
     taskQueue: S3_TASK_QUEUE,
     args: [{ documentId }],

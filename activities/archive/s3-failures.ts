@@ -102,7 +102,6 @@ export function s3Failure(error: unknown, place: S3Place): unknown {
     type,
     message: `ARCHIVE_URL (${place.url}): ${sentence}`,
     nonRetryable: type === FAILURE_TYPES.requestRefused,
-    cause: error,
     ...(retryMs !== undefined && { nextRetryDelay: retryMs }),
   });
 }

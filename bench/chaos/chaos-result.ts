@@ -32,6 +32,8 @@ export interface ChaosResult {
   readonly examples: readonly string[];
   readonly outages: readonly PlannedOutage[];
   readonly kills: Readonly<Record<string, number>>;
+  /** Processes that ended before they worked, and were started again: each with its last words. */
+  readonly refusedStarts: readonly string[];
   readonly callbacks: ReturnType<ChaosStage['sandbox']['callbackCounters']>;
   /** Genuine callbacks by what they were answered; `none`: the connection broke. */
   readonly answers: Readonly<Record<string, number>>;

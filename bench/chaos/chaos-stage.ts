@@ -166,7 +166,7 @@ async function startWorkers(
       environment: { ...environment, WORKER_METRICS_ADDRESS: `127.0.0.1:${port}` },
       logFile: join(folder, `worker-${letter}.log`),
       clockFile: join(folder, `worker-${letter}.clock`),
-      isReady: () => serves(`http://127.0.0.1:${port}/metrics`),
+      isReady: () => serves(`http://127.0.0.1:${port}/metrics`, POLLING),
     });
     closers.push(() => part.stop());
     await part.start();
@@ -203,6 +203,10 @@ async function startWebhooks(
   return { webhooks, url: balancer.url };
 }
 
-async function serves(url: string): Promise<boolean> {
-  return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
+/** Metrics are there before the first call to Temporal; its pollers' come with the first poll. */
+const POLLING = 'temporal_num_pollers';
+
+async function serves(url: string, word = ''): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+  return answer.ok && (await answer.text()).includes(word);
 }

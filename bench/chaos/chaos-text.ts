@@ -21,10 +21,8 @@ export function chaosText(result: ChaosResult): string {
     ['', ''],
     ['outages', result.outages.length],
     ['killed', inWords(kills)],
-    [
-      'callbacks sent, dropped, repeated',
-      `${callbacks.sent}, ${callbacks.dropped}, ${callbacks.repeated}`,
-    ],
+    ['starts that came to nothing', result.refusedStarts.length],
+    ['callbacks sent, dropped', `${callbacks.sent}, ${callbacks.dropped}`],
     ['  answered', inWords(result.answers)],
     ['creations that may have happened', day.ambiguous],
     ['tracked later', day.trackedLater],
@@ -32,6 +30,7 @@ export function chaosText(result: ChaosResult): string {
     ['documents adopted', reconciliation.counts.adopted],
     ['announcements refused', inWords(result.refusedByReceivers)],
     ['repeated under the same key', inWords(result.repeatedUnderSameKey)],
+    ...result.refusedStarts.map((what) => ['START', what] as const),
     ...result.notTried.map((what) => ['NOT TRIED', what] as const),
     ...result.examples.map((what) => ['FOUND', what] as const),
   ];

@@ -221,6 +221,7 @@ async function conclude(
     repairedBySecondRun: second.report.counts.repairedDocuments,
     examples: [...crashes, ...day.unexpected, ...lost, ...wrong, ...doubled].slice(0, 20),
     ...{ outages, kills: { ...kills, temporal: temporal.kills }, callbacks, day },
+    refusedStarts: parts.flatMap((part) => part.refusedStarts),
     answers: answersOf(collector),
     reconciliation: { documents, missedChanges, counts },
     repeatedUnderSameKey: { http: repetitions(http.taken), mail: repetitions(mail.taken) },

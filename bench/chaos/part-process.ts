@@ -20,6 +20,8 @@ export interface PartOptions {
 const ROOT = new URL('../../', import.meta.url);
 const STEPPING_CLOCK = new URL('stepping-clock.js', import.meta.url).href;
 
+const START_ATTEMPTS = 5;
+
 /** One process after the other under the same name. */
 export class PartProcess {
   readonly #options: PartOptions;
@@ -28,6 +30,8 @@ export class PartProcess {
   #clockAheadMs = 0;
   /** How often it was killed. */
   kills = 0;
+  /** Each start that came to nothing, in words. */
+  readonly refusedStarts: string[] = [];
   /** Each time that it had ended when nobody had ended it: its last words. */
   readonly crashes: string[] = [];
 
@@ -39,8 +43,25 @@ export class PartProcess {
     return this.#options.name;
   }
 
-  /** Resolves when it works. @throws Error with its last lines where it does not come to that */
+  /**
+   * Resolves when it works. A worker that does not reach Temporal in time ends with a line, and
+   * whoever runs it begins anew, as a supervisor does.
+   * @throws Error with its last lines where it does not come to that
+   */
   async start(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#start();
+        return;
+      } catch (error) {
+        this.#options.signal.throwIfAborted();
+        if (attempt === START_ATTEMPTS) throw error;
+        this.refusedStarts.push(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  async #start(): Promise<void> {
     const { main, environment, clockFile, ...order } = this.#options;
     await this.#setClock();
     this.#running = await startProcess({
