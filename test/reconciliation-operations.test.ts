@@ -7,12 +7,11 @@ import {
   RECONCILIATION_SCHEDULE_ID,
   RECONCILIATION_WATCH_WORKFLOW_ID,
   WORKFLOW_TYPES,
-  type CallbackDeliveryInput,
   type CallbackDeliveryResult,
 } from '../workflows/contract.js';
 import { bodyOf, startStage, type StageServer } from './support/provider-stage.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
-import { isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import { deliverInVain, isTracked, reconcile, withSilentStage } from './support/reconciling.js';
 import { hasTimer } from './support/recording.js';
 import type { Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -70,8 +69,8 @@ test('entries set aside are delivered once they have a document; the rest is in 
   await withSilentStage({ environment: { CALLBACK_RETRY_PAUSES: '1ms' } }, async (stage) => {
     const [created] = stage.sandbox.createDocuments(1, { signers: 1 });
     stage.sandbox.changeFaults({ failApi: 1 });
-    const routable = await deliver(stage, created?.signers[0] ?? '');
-    await deliver(stage, randomUUID());
+    const routable = await deliverInVain(stage, created?.signers[0] ?? '');
+    await deliverInVain(stage, randomUUID());
     stage.sandbox.replaceFaults();
     const query = `WorkflowType = '${WORKFLOW_TYPES.callbackDelivery}' AND EntriesSetAside > 0`;
     await until(async () => (await stage.client.workflow.count(query)).count === 2);
@@ -94,7 +93,7 @@ test('a change whose callback came and could not be delivered is counted apart',
     const [failed, silent] = stage.sandbox.createDocuments(2, { signers: 1 });
     const signers = [failed, silent].map((document) => document?.signers[0] ?? '');
     stage.sandbox.changeFaults({ failApi: 1 });
-    await deliver(stage, signers[0] ?? '');
+    await deliverInVain(stage, signers[0] ?? '');
     stage.sandbox.replaceFaults();
     for (const id of [failed?.id ?? '', silent?.id ?? '']) {
       await stage.countersign.trackDocument(id);
@@ -111,23 +110,6 @@ test('a change whose callback came and could not be delivered is counted apart',
     );
   });
 });
-
-/** Ends with its one entry set aside. @returns its Workflow ID */
-async function deliver({ client, taskQueue }: Stage, signerId: string): Promise<string> {
-  const at = new Date().toISOString();
-  const input: CallbackDeliveryInput = {
-    source: 'batch',
-    receivedAt: at,
-    changes: [{ subject: 'signer', id: signerId, status: 'visited', at, position: 0 }],
-    setAside: [],
-  };
-  const workflowId = `callback:${randomUUID()}`;
-  const result: unknown = await client.workflow.execute(WORKFLOW_TYPES.callbackDelivery, {
-    ...{ workflowId, taskQueue, args: [input] },
-  });
-  assert.equal((result as CallbackDeliveryResult).setAside.length, 1);
-  return workflowId;
-}
 
 async function redeliveryOf({ client }: Stage, workflowId: string): Promise<string | undefined> {
   const query = `WorkflowId STARTS_WITH '${workflowId}:again:'`;

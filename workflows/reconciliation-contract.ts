@@ -162,6 +162,7 @@ export const NO_COUNTS: ReconciliationCounts = {
   longOver: 0,
   falseAlarms: 0,
   contradicted: 0,
+  newlyContradicted: 0,
   gone: 0,
   failed: 0,
 };

@@ -1,9 +1,12 @@
 /** Runs of the reconciliation on a stage, and what there is to see of them. */
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import {
   documentWorkflowId,
   WORKFLOW_TYPES,
+  type CallbackDeliveryInput,
+  type CallbackDeliveryResult,
   type ReconcilePageInput,
   type ReconciliationInput,
   type ReconciliationReport,
@@ -78,4 +81,24 @@ export async function pagesOf(
     if (completed && pages.has(String(completed))) answered += 1;
   }
   return { offsets: [...pages.values()], answered };
+}
+
+/** A delivery that ends with its one entry set aside. @returns its Workflow ID */
+export async function deliverInVain(
+  { client, taskQueue }: Stage,
+  signerId: string,
+): Promise<string> {
+  const at = new Date().toISOString();
+  const input: CallbackDeliveryInput = {
+    source: 'batch',
+    receivedAt: at,
+    changes: [{ subject: 'signer', id: signerId, status: 'visited', at, position: 0 }],
+    setAside: [],
+  };
+  const workflowId = `callback:${randomUUID()}`;
+  const result: unknown = await client.workflow.execute(WORKFLOW_TYPES.callbackDelivery, {
+    ...{ workflowId, taskQueue, args: [input] },
+  });
+  assert.equal((result as CallbackDeliveryResult).setAside.length, 1);
+  return workflowId;
 }
