@@ -102,7 +102,7 @@ test('50 callbacks a second with Temporal away are answered at once, and deliver
 
 test('while Temporal is up, no folder of the spool is made', async (context) => {
   const temporal = await openTemporal(context);
-  const data = await makeFolder(context);
+  const data = await makeFolder();
   const place = await makeWebhookPlace(context, temporal, join(data, 'data'));
   const webhook = await place.start();
   await sendInOrder(webhook, place, 5);
@@ -112,7 +112,7 @@ test('while Temporal is up, no folder of the spool is made', async (context) => 
 
 test('a webhook killed in the outage loses nothing that it has answered, nor its order', async (context) => {
   const temporal = await openTemporal(context);
-  const data = await makeFolder(context);
+  const data = await makeFolder();
   const place = await makeWebhookPlace(context, temporal, data);
   const first = await place.start();
   await temporal.kill();
@@ -288,7 +288,7 @@ async function signalsOf(client: Client, documentId: string): Promise<string[]> 
 
 test('what is not genuine never comes into the spool, nor out of it', async (context) => {
   const temporal = await openTemporal(context);
-  const data = await makeFolder(context);
+  const data = await makeFolder();
   const place = await makeWebhookPlace(context, temporal, data);
   const first = await place.start();
   await temporal.kill();
@@ -395,7 +395,7 @@ test('a spool at its limit answers 503 and keeps what it has', async (context) =
 
 test('a webhook told to end in the outage ends, and the next one delivers', async (context) => {
   const temporal = await openTemporal(context);
-  const data = await makeFolder(context);
+  const data = await makeFolder();
   const place = await makeWebhookPlace(context, temporal, data);
   const first = await place.start();
   await temporal.kill();

@@ -40,7 +40,7 @@ async function first(spool: Awaited<ReturnType<typeof openSpool>>['spool']): Pro
 }
 
 test('no folder is made before something has to wait', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   assert.ok(spool.isIdle);
   assert.deepEqual(await spool.next(1), []);
@@ -48,7 +48,7 @@ test('no folder is made before something has to wait', async (context) => {
 });
 
 test('what waits comes out in order, and nothing of it is left', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, numbers(500));
   assert.equal(spool.status().entries, 500);
@@ -60,7 +60,7 @@ test('what waits comes out in order, and nothing of it is left', async (context)
 });
 
 test('what waits outlives its process, half handed over or not', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, numbers(10));
   for (const entry of await spool.next(4)) await spool.settle(entry);
@@ -74,7 +74,7 @@ test('what waits outlives its process, half handed over or not', async (context)
 });
 
 test('nobody but the process’s user can read what waits', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, ['a']);
   const names = await readdir(join(folder, 'spool'), { recursive: true });
@@ -89,7 +89,7 @@ test('nobody but the process’s user can read what waits', async (context) => {
 });
 
 test('callbacks that come together share one sync, and none is told before it', async (context) => {
-  const { spool } = await openSpool(context, await makeFolder(context));
+  const { spool } = await openSpool(context, await makeFolder());
   await appendAll(spool, ['makes the folder']);
   const handles = await fileHandles();
   const { datasync } = handles;
@@ -109,7 +109,7 @@ test('callbacks that come together share one sync, and none is told before it', 
 });
 
 test('space is free again while later callbacks still wait', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   const large = numbers(20).map((text) => text.padEnd(100_000));
   await appendAll(spool, large);
@@ -122,14 +122,14 @@ test('space is free again while later callbacks still wait', async (context) => 
 });
 
 test('a callback larger than a file has one of its own', async (context) => {
-  const { spool } = await openSpool(context, await makeFolder(context));
+  const { spool } = await openSpool(context, await makeFolder());
   const texts = ['small', 'x'.repeat(5_000_000), 'small again'];
   await appendAll(spool, texts);
   assert.deepEqual(await takeAll(spool), texts);
 });
 
 test('a full spool takes nothing, keeps what it has, and takes again when there is room', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder, { limitBytes: 10_000 });
   const text = 'x'.repeat(948);
   await appendAll(
@@ -167,7 +167,7 @@ test('a full disk: what fits is kept, the rest is refused whole, and it goes on 
   assert.equal(await spool.problem(), 'the spool cannot be written');
   assert.equal(spool.status().entries, kept.length);
   // As the next process would see it.
-  const copy = await makeFolder(context);
+  const copy = await makeFolder();
   await cp(join(disk.folder, 'spool'), join(copy, 'spool'), {
     recursive: true,
     filter: (path) => !path.endsWith('alive'),
@@ -199,7 +199,7 @@ test('a disk that becomes read-only refuses, and takes again when it is not', as
 });
 
 test('a folder that cannot be made refuses, and takes as soon as it can', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   await writeFile(join(folder, 'spool'), 'a file in the way');
   const { spool } = await openSpool(context, folder);
   await assert.rejects(spool.append(Buffer.from('a')));
@@ -209,7 +209,7 @@ test('a folder that cannot be made refuses, and takes as soon as it can', async 
 });
 
 test('folders removed under a running process are made again', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, ['gone']);
   await takeAll(spool);
@@ -220,7 +220,7 @@ test('folders removed under a running process are made again', async (context) =
 });
 
 test('a sync that fails refuses its callbacks and nobody else’s, now and after a restart', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, ['before']);
   const failure = Object.assign(new Error('EIO'), { code: 'EIO' });
@@ -241,7 +241,7 @@ async function leftBehind(
   context: Parameters<typeof openSpool>[0],
   texts: readonly string[],
 ): Promise<{ folder: string; file: string }> {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, texts);
   await spool.close();
@@ -286,7 +286,7 @@ test('an altered record is never handed over, the others are, and the file is ke
 });
 
 test('an altered record is found in a running process, too', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool, damages } = await openSpool(context, folder);
   await appendAll(spool, ['a1', 'a2', 'a3']);
   const [file = ''] = await recordFiles(folder);
@@ -346,7 +346,7 @@ test('a spool that others can enter is neither believed nor written to', async (
 });
 
 test('two processes in one folder leave each other’s queues alone', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const one = await openSpool(context, folder);
   const two = await openSpool(context, folder);
   await Promise.all([appendAll(one.spool, numbers(50)), appendAll(two.spool, numbers(50, 'b'))]);
@@ -370,7 +370,7 @@ async function killedWhileAppending(folder: string, name: string): Promise<strin
 }
 
 test('what killed processes were told is safe is there, once, for one of those that start', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const told = await Promise.all(['a', 'b'].map((name) => killedWhileAppending(folder, name)));
   const heirs = await Promise.all([openSpool(context, folder), openSpool(context, folder)]);
   const found = await Promise.all(heirs.map(({ spool }) => takeAll(spool)));
@@ -389,7 +389,7 @@ test('what killed processes were told is safe is there, once, for one of those t
 });
 
 test('what several processes left comes in order of arrival', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   let nowMs = 1_900_000_000_000;
   const now = (): number => (nowMs += 1);
   const one = await openSpool(context, folder, { now });
@@ -406,7 +406,7 @@ test('what several processes left comes in order of arrival', async (context) =>
 });
 
 test('a clock that steps back does not turn the order round', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const times = [3000, 2000, 4000, 1000];
   const { spool } = await openSpool(context, folder, { now: () => times.shift() ?? 0 });
   for (const text of numbers(4)) await spool.append(Buffer.from(text));
@@ -414,7 +414,7 @@ test('a clock that steps back does not turn the order round', async (context) =>
 });
 
 test('what has failed waits no longer, is kept, and is tried last after a restart', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);
   await appendAll(spool, ['fails', 'waits']);
   await spool.setFailed(await first(spool));
@@ -429,7 +429,7 @@ test('what has failed waits no longer, is kept, and is tried last after a restar
 });
 
 test('what has failed and cannot be set apart stays where it is', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool, complaints } = await openSpool(context, folder);
   await appendAll(spool, ['fails', 'waits']);
   const failure = new Error('no space');
@@ -446,7 +446,7 @@ test('what has failed and cannot be set apart stays where it is', async (context
 });
 
 test('a file that vanishes costs what was in it, and nothing else', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   const { spool, complaints } = await openSpool(context, folder);
   await appendAll(spool, ['a']);
   await rm((await recordFiles(folder))[0] ?? '');
@@ -462,7 +462,7 @@ test(
     skip: process.platform !== 'linux',
   },
   async (context) => {
-    const folder = join(await makeFolder(context), 'x'.repeat(120));
+    const folder = join(await makeFolder(), 'x'.repeat(120));
     await mkdir(folder);
     const one = await openSpool(context, folder);
     await appendAll(one.spool, ['a']);

@@ -85,7 +85,7 @@ interface SettingOptions {
 
 async function setUp(context: TestContext, options: SettingOptions = {}): Promise<Setting> {
   const { temporal = new ScriptedInbox(), limitBytes = 2 ** 20 } = options;
-  const folder = options.folder ?? (await makeFolder(context));
+  const folder = options.folder ?? (await makeFolder());
   const log: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) });
   const registry = new Registry();
@@ -332,7 +332,7 @@ test('a full spool answers that the callback is not stored, and takes again late
 });
 
 test('where the spool cannot be written, each callback asks Temporal', async (context) => {
-  const folder = await makeFolder(context);
+  const folder = await makeFolder();
   await writeFile(join(folder, 'spool'), 'a file in the way');
   const setting = await setUp(context, { folder });
   setting.temporal.isAway();

@@ -380,10 +380,10 @@ class Reconciliation {
   /** The rest goes on, unless nobody knows whether there is a rest. */
   #givePageUp(prepared: PrepareReconciliationResult, what: string, reason: string): void {
     const cursor = this.#cursor(prepared);
-    const isFirst = cursor.total === undefined && cursor.pages === 0;
-    const goesOn = !isFirst || patched(PAST_THE_FIRST);
+    const goesOn = cursor.total !== undefined || patched(PAST_THE_FIRST);
     const lost = goesOn ? withPageLost(cursor) : withPageLost(cursor, 1);
-    if (lost.hasEnded && !cursor.hasEnded) this.#lose(what, reason);
+    const isListingLost = goesOn ? lost.hasEnded && !cursor.hasEnded : cursor.pages === 0;
+    if (isListingLost) this.#lose(what, reason);
     else this.#fail(what, reason);
     this.#state = { ...this.#state, cursor: lost };
   }

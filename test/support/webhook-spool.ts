@@ -1,6 +1,7 @@
 /** A spool in a folder of the test's own, and what can befall its disk. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, open, readdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,10 +11,19 @@ import { CallbackSpool, type SpoolEntry } from '../../webhook/spool/callback-spo
 
 const run = promisify(execFile);
 
-/** A new folder, gone with the test. */
-export async function makeFolder(context: TestContext): Promise<string> {
+const folders: string[] = [];
+
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A new folder, gone with the test's process: hooks run in the order in which they were made, and
+ * one that removes it would come before those that end what writes into it.
+ */
+export async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-spool-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
