@@ -1,5 +1,5 @@
 /** Erases a document: its archive, its histories, and those of the callbacks that name it alone. */
-import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import PQueue from 'p-queue';
 import { decodePayload } from '../codec/data-converter.js';
 import { documentWorkflowId, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
@@ -10,6 +10,7 @@ import type {
 } from '../workflows/contract.js';
 import type { Archive } from './archive/archive.js';
 import { requireDocumentId } from './archive/document-id.js';
+import { isNotFound } from './failures.js';
 
 /** What erasing works with. */
 export interface Erasure {
@@ -42,8 +43,6 @@ export interface ErasurePlan {
 
 const CALL_DEADLINE_MS = 30_000;
 const CALLS_AT_ONCE = 8;
-const GRPC_NOT_FOUND = 5;
-
 /** Of a document whose workflow is forgotten: there is none to tell apart. */
 const NO_WORKFLOW = { workflowId: '', firstExecutionRunId: '' };
 
@@ -254,9 +253,4 @@ async function deleteHistory(client: Client, workflowExecution: ErasableHistory)
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-}
-
-/** Of a history, which the SDK's client gives unwrapped. */
-export function isNotFound(error: unknown): boolean {
-  return isGrpcServiceError(error) && (error.code as number) === GRPC_NOT_FOUND;
 }

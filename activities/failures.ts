@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { isGrpcServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { ProviderError, type ProviderErrorKind } from '../provider/provider-error.js';
 import { FAILURE_TYPES, type FailureType } from '../workflows/contract.js';
@@ -114,4 +115,11 @@ export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
     if (cancellationSignal.aborted) throw cancellationSignal.reason;
     throw toApplicationFailure(error);
   }
+}
+
+const GRPC_NOT_FOUND = 5;
+
+/** Of a history, which the SDK's client gives unwrapped. */
+export function isNotFound(error: unknown): boolean {
+  return isGrpcServiceError(error) && (error.code as number) === GRPC_NOT_FOUND;
 }

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { decodePayload, DecryptionError } from '../codec/data-converter.js';
 import { SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput, CallbackDeliveryResult } from '../workflows/contract.js';
-import { isNotFound } from './erase-document.js';
+import { isNotFound } from './failures.js';
 import { listWorkflowIds } from './listed-workflows.js';
 
 /** A delivery that ended with entries set aside. */

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { Client } from '@temporalio/client';
-import { pino } from 'pino';
-import { createDataConverter, decodePayload } from '../codec/data-converter.js';
+import { decodePayload } from '../codec/data-converter.js';
 import { signedBatch } from '../sandbox/callback-signing.js';
-import { readConfiguration as readWorkerConfiguration } from '../worker/configuration.js';
-import type { WorkerConfiguration } from '../worker/configuration.js';
-import { startWorker, type RunningWorker } from '../worker/main.js';
 import {
   DIGEST_MEMO,
   documentWorkflowId,
@@ -17,6 +12,7 @@ import {
   WORKFLOW_TYPES,
   type SigningOutcome,
 } from '../workflows/contract.js';
+import { clientWith, workerWith } from './support/other-keys.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -33,23 +29,6 @@ before(async () => {
 });
 
 after(() => stage.close());
-
-function configurationWith(keys: string): WorkerConfiguration {
-  return readWorkerConfiguration({ ...stage.environment, COUNTERSIGN_ENCRYPTION_KEYS: keys });
-}
-
-/** A worker, in place of the stage's own, that has these keys. */
-function runWorker(keys: string): Promise<RunningWorker> {
-  return startWorker(configurationWith(keys), {
-    logger: pino({ level: 'silent' }),
-    address: stage.environment['TEMPORAL_ADDRESS'] ?? '',
-  });
-}
-
-function clientWith(keys: string): Client {
-  const dataConverter = createDataConverter(configurationWith(keys).encryptionKeys);
-  return new Client({ connection: stage.client.connection, dataConverter });
-}
 
 interface Content {
   /** Where in the history, and how encoded. */
@@ -150,11 +129,11 @@ test('the reconciliation reads encrypted memos, and histories with entries set a
 
 test('a document from before encryption goes on, and one under an old key after rotation', async () => {
   await stage.stopWorker();
-  const plain = await runWorker('');
+  const plain = await workerWith(stage, '');
   // Without callbacks: those of this stage's webhook are encrypted already.
   const { id } = stage.sandbox.createDocument({ signers: 1, muted: 1 });
   const workflowId = documentWorkflowId(id);
-  const bare = clientWith('');
+  const bare = clientWith(stage, '');
   await bare.workflow.start(WORKFLOW_TYPES.documentSigning, {
     workflowId,
     taskQueue: stage.taskQueue,
@@ -171,9 +150,9 @@ test('a document from before encryption goes on, and one under an old key after 
   await stage.sandbox.completeDocument(id);
   await stage.client.workflow.getHandle(workflowId).signal(noticeReceivedSignal);
 
-  const rotated = await runWorker(`${K2},${K1}`);
+  const rotated = await workerWith(stage, `${K2},${K1}`);
   try {
-    const newer = clientWith(`${K2},${K1}`);
+    const newer = clientWith(stage, `${K2},${K1}`);
     const outcome = (await newer.workflow.getHandle(workflowId).result()) as SigningOutcome;
     assert.equal(outcome.kind, 'completed');
     const { encodings } = await contentOf(workflowId);
@@ -190,14 +169,14 @@ test('a worker without the key says which one it lacks, loses nothing, and is he
   const { id } = stage.sandbox.createDocument({ signers: 1 });
   await stage.countersign.trackDocument(id);
   const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
-  const other = await runWorker(K2);
+  const other = await workerWith(stage, K2);
   const attributes = await until(async () => {
     const { events } = await handle.fetchHistory();
     return events?.flatMap(
       (event) => event.workflowTaskFailedEventAttributes?.failure?.encodedAttributes ?? [],
     )[0];
   });
-  const { loadedDataConverter } = clientWith(K2).options;
+  const { loadedDataConverter } = clientWith(stage, K2).options;
   const told = await decodePayload<{ message: string }>(loadedDataConverter, attributes);
   assert.match(told.message, /encrypted under the key k1, and this process has only k2/);
   await other.close();
@@ -206,7 +185,7 @@ test('a worker without the key says which one it lacks, loses nothing, and is he
   await stage.sandbox.flushCallbacks();
   assert.equal((await stage.countersign.waitForOutcome(id)).kind, 'completed');
   // A client without the key: the same words.
-  await assert.rejects(clientWith('').workflow.getHandle(documentWorkflowId(id)).result(), {
+  await assert.rejects(clientWith(stage, '').workflow.getHandle(documentWorkflowId(id)).result(), {
     message: /encrypted under the key k1, and this process has no key at all/,
   });
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isNotFound } from '../activities/erase-document.js';
+import { isNotFound } from '../activities/failures.js';
 import { documentWorkflowId, type ArchiveReceipt } from '../workflows/contract.js';
 import { openGuardedTemporal, type GuardedTemporal } from './support/guarded-temporal.js';
 import { openReceiver, type Receiver } from './support/receiver.js';

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { pino } from 'pino';
 import {
   createPrepareReconciliation,
   type ReconciliationSurroundings,
@@ -14,12 +13,11 @@ import { createRetrySetAside } from '../activities/retry-set-aside.js';
 import { createSignerRoutes } from '../activities/signer-routes.js';
 import { connect, DocumentClosedError } from '../client/index.js';
 import type { Countersign, ListedDocument } from '../client/index.js';
-import { createDataConverter } from '../codec/data-converter.js';
 import { createProviderClient, type ProviderClient } from '../provider/provider-client.js';
-import { readConfiguration } from '../worker/configuration.js';
-import { startWorker, type RunningWorker } from '../worker/main.js';
+import type { RunningWorker } from '../worker/main.js';
 import { documentWorkflowId, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput } from '../workflows/contract.js';
+import { clientWith, configurationWith, workerWith } from './support/other-keys.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -60,9 +58,9 @@ before(async () => {
   await until(async () => (await stage.client.workflow.count('EntriesSetAside > 0')).count > 0);
 
   await stage.stopWorker();
-  const { taskQueue, provider: options, encryptionKeys } = configurationWith(K2);
+  const { taskQueue, provider: options, encryptionKeys } = configurationWith(stage, K2);
   const address = stage.environment['TEMPORAL_ADDRESS'] ?? '';
-  worker = await startWorker(configurationWith(K2), { logger: pino({ level: 'silent' }), address });
+  worker = await workerWith(stage, K2);
   provider = createProviderClient(options);
   const temporal = { connectionOptions: { address } };
   countersign = await connect({ temporal, taskQueue, provider: options, encryptionKeys });
@@ -75,15 +73,6 @@ after(async () => {
   await stage.close();
 });
 
-function configurationWith(keys: string): ReturnType<typeof readConfiguration> {
-  return readConfiguration({ ...stage.environment, COUNTERSIGN_ENCRYPTION_KEYS: keys });
-}
-
-function clientWith(keys: string): Client {
-  const dataConverter = createDataConverter(configurationWith(keys).encryptionKeys);
-  return new Client({ connection: stage.client.connection, dataConverter });
-}
-
 /** A document of which no callback tells: those of this stage's webhook are sealed as well. */
 function unheard(): ReturnType<Stage['sandbox']['createDocument']> {
   return stage.sandbox.createDocument({ signers: 1, muted: 1 });
@@ -94,7 +83,7 @@ function inActivity<Result>(work: () => Promise<Result>): Promise<Result> {
 }
 
 function surroundings(client: Client): ReconciliationSurroundings {
-  const { reconciliation } = configurationWith(K2);
+  const { reconciliation } = configurationWith(stage, K2);
   const policy = { ...reconciliation.policy, channels: [] };
   return { client, provider, policy, subscriptions: undefined, maxAgeMs: 1 };
 }
@@ -129,10 +118,14 @@ test('signers of a sealed document are routed, and those beside them', async () 
   const query = `SignerIds IN ('${signers[0]}')`;
   await until(async () => (await stage.client.workflow.count(query)).count === 1);
   for (const keys of [K2, OTHER_K1]) {
-    const { documents, unrouted } = await createSignerRoutes(clientWith(keys), provider).route(
-      [...sealed.signers, ...signers],
-      { askProvider: false, signal: new AbortController().signal, onProgress: () => undefined },
-    );
+    const { documents, unrouted } = await createSignerRoutes(
+      clientWith(stage, keys),
+      provider,
+    ).route([...sealed.signers, ...signers], {
+      askProvider: false,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
     assert.deepEqual([...unrouted], []);
     assert.equal(documents.get(sealed.signers[0] ?? ''), sealed.id);
     assert.equal(documents.get(signers[0] ?? ''), id);
@@ -141,12 +134,12 @@ test('signers of a sealed document are routed, and those beside them', async () 
 
 test('a run that cannot be read counts as one of which nothing is known but its time', async () => {
   for (const keys of [K2, OTHER_K1]) {
-    const { latest, unreadable } = await completeRuns(clientWith(keys));
+    const { latest, unreadable } = await completeRuns(clientWith(stage, keys));
     assert.equal(latest, undefined);
     assert.equal(unreadable.length, 1);
     assert.match(unreadable[0]?.reason ?? '', /under the key k1/);
   }
-  const client = clientWith(K2);
+  const client = clientWith(stage, K2);
   const prepared = await inActivity(() =>
     createPrepareReconciliation(surroundings(client))({ scope: {} }),
   );
@@ -158,7 +151,7 @@ test('a run that cannot be read counts as one of which nothing is known but its 
 
 test('what a sealed delivery set aside is counted as remaining, and why is said', async () => {
   for (const keys of [K2, OTHER_K1]) {
-    const client = clientWith(keys);
+    const client = clientWith(stage, keys);
     const routes = createSignerRoutes(client, provider);
     const retry = createRetrySetAside({ client, taskQueue: stage.taskQueue, routes });
     const report = await inActivity(() => retry({ workflowIds: [SET_ASIDE, 'callback:absent'] }));

@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { Client, ScheduleOverlapPolicy, type ScheduleHandle } from '@temporalio/client';
-import { pino } from 'pino';
-import { createDataConverter } from '../codec/data-converter.js';
-import { readConfiguration, type WorkerConfiguration } from '../worker/configuration.js';
-import { startWorker, type RunningWorker } from '../worker/main.js';
+import { ScheduleOverlapPolicy, type ScheduleHandle } from '@temporalio/client';
+import type { RunningWorker } from '../worker/main.js';
 import { RECONCILIATION_SCHEDULE_ID, type ReconciliationReport } from '../workflows/contract.js';
+import { clientWith, workerWith } from './support/other-keys.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -26,26 +24,14 @@ before(async () => {
 
 after(() => stage.close());
 
-function configurationWith(keys: string): WorkerConfiguration {
-  return readConfiguration({ ...stage.environment, COUNTERSIGN_ENCRYPTION_KEYS: keys });
-}
-
 /** In place of the worker that there was. */
 async function runWorker(keys: string): Promise<RunningWorker> {
   await stage.stopWorker();
-  return startWorker(configurationWith(keys), {
-    logger: pino({ level: 'silent' }),
-    address: stage.environment['TEMPORAL_ADDRESS'] ?? '',
-  });
-}
-
-function clientWith(keys: string): Client {
-  const dataConverter = createDataConverter(configurationWith(keys).encryptionKeys);
-  return new Client({ connection: stage.client.connection, dataConverter });
+  return workerWith(stage, keys);
 }
 
 function scheduleWith(keys: string): ScheduleHandle {
-  return clientWith(keys).schedule.getHandle(RECONCILIATION_SCHEDULE_ID);
+  return clientWith(stage, keys).schedule.getHandle(RECONCILIATION_SCHEDULE_ID);
 }
 
 /** The IDs of all keys under which something of the Schedule is encrypted. */
@@ -78,7 +64,7 @@ async function runByNight(keys: string): Promise<ReconciliationReport> {
     return info.numActionsTaken > before && info.recentActions.at(-1);
   });
   const { workflowId } = action.workflow;
-  const report: unknown = await clientWith(keys).workflow.getHandle(workflowId).result();
+  const report: unknown = await clientWith(stage, keys).workflow.getHandle(workflowId).result();
   // The Schedule hears of the end by a call of its own.
   await until(async () => (await schedule.describe()).info.runningActions.length === 0);
   return report as ReconciliationReport;

@@ -154,14 +154,18 @@ const TOGETHER_MS = 250;
 /** 5,000 documents of the default page size are 90 kB of an activity's result. */
 const TOGETHER_MAX = 10;
 
+/** Where pages begin that one activity reads, the first of which it reads in any case. */
+export type Offsets = readonly [number, ...number[]];
+
 /** Where the pages begin that one activity is to read next; one, until it is known how long. */
-export function nextOffsets(cursor: ListingCursor): number[] {
+export function nextOffsets(cursor: ListingCursor): Offsets {
   const stride = strideOf(cursor);
   const { offset, total = 0, pageMs = TOGETHER_MS } = cursor;
   const left = Math.ceil((total - coveredBefore(cursor)) / stride);
   const quick = Math.floor(TOGETHER_MS / Math.max(pageMs, 1));
   const count = Math.max(Math.min(quick, TOGETHER_MAX, left), 1);
-  return Array.from({ length: count }, (_, index) => offset + index * stride);
+  const further = Array.from({ length: count - 1 }, (_, index) => offset + (index + 1) * stride);
+  return [offset, ...further];
 }
 
 /** The cursor once so many pages are asked for. */
@@ -177,9 +181,19 @@ export function withGap(cursor: ListingCursor): ListingCursor {
 /** With more of them, a listing that grows while gaps are closed would never come to its end. */
 const GAPS_MAX = 100;
 
-/** Whether what lies between two pages is still looked for. */
-export function mayCloseGap({ gaps = 0 }: ListingCursor): boolean {
-  return gaps <= GAPS_MAX;
+/** In each direction, a page further on every time; rows come and go more slowly than that. */
+export const GAP_READS = 10;
+
+/**
+ * How many pages before the one that did not meet its neighbour the search begins, one read after
+ * the other; none where there were too many gaps.
+ * @param goesForward false for runs from before that looked backwards alone
+ */
+export function gapReads({ gaps = 0 }: ListingCursor, goesForward: boolean): number[] {
+  if (gaps > GAPS_MAX) return [];
+  const back = Array.from({ length: GAP_READS }, (_, index) => index + 1);
+  // Where rows came, the neighbour's are no longer before the page but on it.
+  return goesForward ? [1, 0, ...back.slice(1)] : back;
 }
 
 /** Pages that an answer holds. */

@@ -30,9 +30,10 @@ import { announcementsOf, reportOf, runDetails } from './reconciliation-report.j
 import {
   addSetAside,
   filterFor,
+  GAP_READS,
+  gapReads,
   hasMore,
   initialReconciliation,
-  mayCloseGap,
   newCursor,
   nextOffsets,
   pagesIn,
@@ -48,7 +49,7 @@ import {
   withPagesAsked,
   withProviderTime,
 } from './reconciliation-state.js';
-import type { ListingCursor, ReconciliationState } from './reconciliation-state.js';
+import type { ListingCursor, Offsets, ReconciliationState } from './reconciliation-state.js';
 
 const RETRY = { initialInterval: '2s', maximumInterval: '1m' } as const;
 
@@ -85,9 +86,6 @@ const PAGES_AT_ONCE = 20;
 
 /** Pages in one history: 2 MB, and 1,500 events where each has an activity of its own. */
 const PAGES_PER_RUN = 200;
-
-/** In each direction, a page further on every time; rows come and go more slowly than that. */
-const GAP_READS = 10;
 
 /** New documents come to the front while the rest is read. */
 const FRONT_READS = 20;
@@ -159,8 +157,7 @@ function invalid(what: string): ApplicationFailure {
 
 /** Pages that one activity reads. */
 interface Asked {
-  readonly offset: number;
-  readonly furtherOffsets: readonly number[];
+  readonly offsets: Offsets;
   /** Of this part of the run. */
   readonly part: string;
   /** When they were asked for first, where repairs may have begun since. */
@@ -263,7 +260,7 @@ class Reconciliation {
       if (!asked) break;
       const answer = await asked.answer;
       // Another kind of listing was chosen: what is in flight is of no use.
-      if (!(await this.#takePages(prepared, segment, asked.offset, answer))) return;
+      if (!(await this.#takePages(prepared, segment, asked.offsets[0], answer))) return;
       inFlight.unshift(...this.#askForRest(prepared, segment, asked, answer));
     }
     if (this.#mustContinueAsNew()) await this.#continueAsNew();
@@ -282,7 +279,7 @@ class Reconciliation {
   }
 
   #mayAsk(prepared: PrepareReconciliationResult, inFlight: readonly PagesInFlight[]): boolean {
-    const pages = inFlight.reduce((sum, { furtherOffsets }) => sum + 1 + furtherOffsets.length, 0);
+    const pages = inFlight.reduce((sum, { offsets }) => sum + offsets.length, 0);
     const isBusy = inFlight.length >= READS_AT_ONCE || pages >= PAGES_AT_ONCE;
     if (isBusy || this.#mustContinueAsNew()) return false;
     return hasMore(this.#cursor(prepared), inFlight.length);
@@ -290,27 +287,25 @@ class Reconciliation {
 
   #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PagesInFlight {
     const cursor = this.#cursor(prepared);
-    const offsets = nextOffsets(cursor);
-    const furtherOffsets = offsets.length > 1 && patched(PAGES_TOGETHER) ? offsets.slice(1) : [];
-    const pages = 1 + furtherOffsets.length;
-    this.#state = { ...this.#state, cursor: withPagesAsked(cursor, pages) };
     const { offset } = cursor;
-    return this.#ask(prepared, segment, { offset, furtherOffsets, part: this.#partAt(offset) });
+    const next = nextOffsets(cursor);
+    const offsets: Offsets = next.length > 1 && patched(PAGES_TOGETHER) ? next : [offset];
+    this.#state = { ...this.#state, cursor: withPagesAsked(cursor, offsets.length) };
+    return this.#ask(prepared, segment, { offsets, part: this.#partAt(offset) });
   }
 
   /** Pages that their activity left to others: one each. */
   #askForRest(
     prepared: PrepareReconciliationResult,
     segment: ListingSegment,
-    { furtherOffsets, part, askedMs }: PagesInFlight,
+    { offsets, part, askedMs }: PagesInFlight,
     answer: ReconcilePageResult | Error,
   ): PagesInFlight[] {
     const settled = answer instanceof Error ? 1 : pagesIn(answer);
     const isTouched = answer instanceof Error || answer.isRestTouched !== false;
-    return furtherOffsets.slice(settled - 1).map((offset, index) =>
+    return offsets.slice(settled).map((offset, index) =>
       this.#ask(prepared, segment, {
-        offset,
-        furtherOffsets: [],
+        offsets: [offset],
         part: keyOfFurtherPage(part, settled + index),
         ...(isTouched ? { repairsSinceMs: askedMs } : {}),
       }),
@@ -328,8 +323,9 @@ class Reconciliation {
     segment: ListingSegment,
     asked: Asked,
   ): PagesInFlight {
-    const { offset, furtherOffsets, part, repairsSinceMs } = asked;
-    const pages = 1 + furtherOffsets.length;
+    const { offsets, part, repairsSinceMs } = asked;
+    const [offset, ...furtherOffsets] = offsets;
+    const pages = offsets.length;
     this.#pagesInThisRun += pages;
     const rows = `${nameOf(segment)}: rows from ${offset}`;
     const answer = reconcilePage
@@ -424,9 +420,7 @@ class Reconciliation {
   ): Promise<void> {
     const stride = strideOf(this.#cursor(prepared));
     const goesForward = patched(GAPS_FORWARD);
-    const back = Array.from({ length: GAP_READS }, (_, index) => index + 1);
-    const ways = goesForward ? [1, 0, ...back.slice(1)] : back;
-    for (const pages of mayCloseGap(this.#cursor(prepared)) ? ways : []) {
+    for (const pages of gapReads(this.#cursor(prepared), goesForward)) {
       const from = Math.max(offset - pages * stride, 0);
       const page = await this.#readAgain(prepared, segment, from);
       if (page instanceof Error) break;
@@ -460,8 +454,8 @@ class Reconciliation {
     segment: ListingSegment,
     offset: number,
   ): Promise<ReconcilePageResult | Error> {
-    const asked = { offset, furtherOffsets: [], part: this.#partAt(offset) };
-    const page = await this.#ask(prepared, segment, asked).answer;
+    const asked = this.#ask(prepared, segment, { offsets: [offset], part: this.#partAt(offset) });
+    const page = await asked.answer;
     if (page instanceof Error) return page;
     this.#state = { ...this.#state, pagesReadAgain: this.#state.pagesReadAgain + 1 };
     this.#fold(prepared, page);
@@ -574,8 +568,8 @@ class Reconciliation {
       after = more.next;
     }
     const { next: _told, ...report } = sum;
-    const isAll = setAside.next === undefined ? !hasMore : after === undefined;
-    this.#state = { ...this.#state, setAside: { ...report, hasMore: !isAll } };
+    const isMoreLeft = setAside.next === undefined ? hasMore : after !== undefined;
+    this.#state = { ...this.#state, setAside: { ...report, hasMore: isMoreLeft } };
   }
 
   async #retryDeliveries(input: RetrySetAsideInput): Promise<RetrySetAsideResult | undefined> {
