@@ -19,7 +19,12 @@ import { snapshotDigest } from '../workflows/status-digest.js';
 import type { Archive } from './archive/archive.js';
 import { asKnown, type KnownDocument } from './known-documents.js';
 import { findingOf, NO_FINDING, repairFinding, type Finding } from './missed-figures.js';
-import { CALL_DEADLINE_MS, signalDocument, type Documents } from './signal-document.js';
+import {
+  CALL_DEADLINE_MS,
+  signalDocument,
+  type Documents,
+  type SignalOptions,
+} from './signal-document.js';
 
 /** What comparing needs. */
 export interface Comparison extends Documents {
@@ -60,10 +65,8 @@ export async function compareDocument(
   if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, terms);
   if (known.kind === 'closed') {
     const earlier = await findEarlierRepair(comparison, snapshot, terms);
-    return {
-      ...(earlier ?? contradiction(snapshot, known.outcome, terms)),
-      mark: ROW_MARKS.closed,
-    };
+    if (earlier) return { ...earlier, mark: ROW_MARKS.closed };
+    return afterItsEnd(comparison, snapshot, known, terms);
   }
   if (known.isInStep) {
     const earlier = await findEarlierRepair(comparison, snapshot, terms);
@@ -84,7 +87,7 @@ export function comparedAtOnce(
       if (!known.isInStep || known.mayBeRepaired) return undefined;
       return OPEN;
     case 'closed':
-      if (known.mayBeRepaired) return undefined;
+      if (known.mayBeRepaired || isSignedAfterAll(snapshot, known)) return undefined;
       return { ...contradiction(snapshot, known.outcome, terms), mark: ROW_MARKS.closed };
     case 'unknown':
       return unlessAdopted(snapshot, terms);
@@ -155,13 +158,46 @@ function tell(
   comparison: Comparison,
   snapshot: DocumentSnapshot,
   reconciliation: ReconciliationMark,
+  options?: SignalOptions,
 ): Promise<boolean> {
   const { documentId, group, tag, signers } = snapshot;
   const { followUp } = comparison;
   const labels = { ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
   const input = { documentId, signers, ...labels, ...(followUp ? { followUp } : {}) };
   const report = { source: 'reconciliation', changes: [], snapshot, reconciliation } as const;
-  return signalDocument(comparison, input, report);
+  return signalDocument(comparison, input, report, options);
+}
+
+type Closed = Extract<KnownDocument, { kind: 'closed' }>;
+
+/** Here only our own patience ended; the provider let people sign. */
+function isSignedAfterAll(snapshot: DocumentSnapshot, { outcome }: Closed): boolean {
+  return outcome === 'expired' && isCompleted(snapshot);
+}
+
+function isCompleted({ status, finalPdf }: DocumentSnapshot): boolean {
+  return finalPdf || status === 'finalised';
+}
+
+/** A signed contract is worth its archive also after the deadline: the document begins anew. */
+async function afterItsEnd(
+  comparison: Comparison,
+  snapshot: DocumentSnapshot,
+  known: Closed,
+  terms: ComparisonNow,
+): Promise<Compared> {
+  const { documentId } = snapshot;
+  // Visibility lags: it may have begun anew a moment ago, and may have ended again.
+  const now = isSignedAfterAll(snapshot, known)
+    ? await describeDocument(comparison.client, snapshot)
+    : known;
+  if (now.kind !== 'closed') return OPEN;
+  if (!isSignedAfterAll(snapshot, now)) {
+    return { ...contradiction(snapshot, now.outcome, terms), mark: ROW_MARKS.closed };
+  }
+  const begun = await adopt(comparison, snapshot, terms, { beginsAnew: true });
+  if (begun.mark !== ROW_MARKS.adopted) return begun;
+  return { ...begun, example: { documentId, what: 'expired here, signed since: begun anew' } };
 }
 
 /** A closed document stays closed; what the provider says against its outcome is for people. */
@@ -170,12 +206,11 @@ function contradiction(
   outcome: string | undefined,
   terms: ComparisonTerms,
 ): Finding {
-  // Who stopped it knows that the provider may go on with it.
-  if (outcome === 'stopped') return NO_FINDING;
-  const { documentId, status, finalPdf } = snapshot;
-  const now = finalPdf || status === 'finalised' ? 'completed' : status;
+  // Who stopped it knows that the provider may go on with it; and what expired may well go.
+  if (outcome === 'stopped' || outcome === 'expired') return NO_FINDING;
+  const { documentId, status } = snapshot;
+  const now = isCompleted(snapshot) ? 'completed' : status;
   const isEnded = now === 'completed' || now === 'rejected' || now === 'removed';
-  // After its deadline a document may stay unsigned for as long as it likes.
   const isOpenAgain = !isEnded && (outcome === 'removed' || outcome === 'rejected');
   const contradicts = (isEnded && outcome !== undefined && now !== outcome) || isOpenAgain;
   if (!contradicts) return NO_FINDING;
@@ -211,8 +246,7 @@ async function adoptUnlessKnown(
 ): Promise<Compared> {
   // Visibility lags, and an earlier attempt may have started it a moment ago.
   const known = await describeDocument(comparison.client, snapshot);
-  if (known.kind === 'closed')
-    return { ...contradiction(snapshot, known.outcome, terms), mark: ROW_MARKS.closed };
+  if (known.kind === 'closed') return afterItsEnd(comparison, snapshot, known, terms);
   if (known.kind === 'open') {
     return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
   }
@@ -223,6 +257,7 @@ async function adopt(
   comparison: Comparison,
   snapshot: DocumentSnapshot,
   terms: ComparisonNow,
+  options?: SignalOptions,
 ): Promise<Compared> {
   const { documentId } = snapshot;
   if ((await comparison.archive.readReceipt(documentId)) !== undefined) {
@@ -233,7 +268,7 @@ async function adopt(
   }
   const missed = missedChanges(documentId, INITIAL_PROGRESS, snapshot);
   const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };
-  const isOpen = await tell(comparison, snapshot, mark);
+  const isOpen = await tell(comparison, snapshot, mark, options);
   if (!isOpen) return CLOSED;
   return { ...(await findRepair(comparison, snapshot, terms)), mark: ROW_MARKS.adopted };
 }
@@ -266,6 +301,8 @@ export async function describeDocument(
 /** The provider does not know the document: its workflow looks into it by itself, if it runs. */
 export async function tellOfAbsence(client: Client, documentId: string): Promise<Finding> {
   try {
+    // What has ended here may go there.
+    if (await hasEnded(client, documentId)) return NO_FINDING;
     const { isAskingAlready } = await askDocument(client, documentId, { key: '' });
     if (!isAskingAlready) {
       await client.workflow.getHandle(documentWorkflowId(documentId)).signal(noticeReceivedSignal);
@@ -275,4 +312,10 @@ export async function tellOfAbsence(client: Client, documentId: string): Promise
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     return findingOf('gone', documentId, 'neither the provider nor a workflow knows it');
   }
+}
+
+async function hasEnded(client: Client, documentId: string): Promise<boolean> {
+  const { workflow } = new Client(lookUpOptions(client));
+  const { status } = await workflow.getHandle(documentWorkflowId(documentId)).describe();
+  return status.name === 'COMPLETED';
 }

@@ -110,11 +110,16 @@ async function look(
   const query = `${FOLLOWED_QUERY} AND WorkflowId IN (${quoted([...wanted.keys()])})`;
   // A count costs less than an empty list.
   if (memory.areMostUnknown && (await client.workflow.count(query)).count === 0) return;
+  const begunMs = new Map<string, number>();
   // A digest that does not decrypt is not in step: its workflow is asked.
   const { workflow } = new Client(lookUpOptions(client));
   for await (const execution of workflow.list({ query, pageSize: DOCUMENTS_PER_QUERY })) {
     const shown = wanted.get(execution.workflowId);
     if (!shown) continue;
+    // A document that began anew has several, of which the last one counts.
+    const startedMs = execution.startTime.getTime();
+    if (startedMs < (begunMs.get(execution.workflowId) ?? 0)) continue;
+    begunMs.set(execution.workflowId, startedMs);
     const mayBeRepaired = !isFirst && mayHaveChanged(execution, repairsSinceMs);
     const now = { ...asKnown(execution, snapshotDigest(shown)), mayBeRepaired };
     known.set(shown.documentId, now);

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import {
   noticeReceivedSignal,
@@ -12,6 +12,12 @@ import { documentStart } from '../workflows/document-start.js';
 export interface Documents {
   readonly client: Client;
   readonly taskQueue: string;
+}
+
+/** How news is told. */
+export interface SignalOptions {
+  /** Also where the document has its outcome already. */
+  readonly beginsAnew?: boolean;
 }
 
 /** A development server takes some hundred signals a second, from this many callers or more. */
@@ -28,10 +34,13 @@ export function signalDocument(
   { client, taskQueue }: Documents,
   input: DocumentSigningInput,
   report: StatusReport,
+  { beginsAnew = false }: SignalOptions = {},
 ): Promise<boolean> {
+  const workflowIdReusePolicy = WorkflowIdReusePolicy.ALLOW_DUPLICATE;
   return orClosed(client, () =>
     client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
       ...documentStart(input, report),
+      ...(beginsAnew && { workflowIdReusePolicy }),
       taskQueue,
       signal: statusChangedSignal,
       signalArgs: [report],

@@ -227,7 +227,7 @@ async function largestPayload({ client }: Stage, workflowId: string): Promise<nu
   return largest;
 }
 
-/** Of ten thousand documents two are taken for shown before: what remembers them is a filter. */
+/** Now and then one is taken for shown before: what remembers them is a filter. */
 function assertAbout(documents: number, expected: number): void {
   assert.ok(documents <= expected && documents > expected - 5, String(documents));
 }

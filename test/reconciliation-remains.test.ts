@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { WORKFLOW_TYPES } from '../workflows/contract.js';
+import { documentWorkflowId, statusChangedSignal, WORKFLOW_TYPES } from '../workflows/contract.js';
 import { openReceiver, type Receiver } from './support/receiver.js';
 import { deliverInVain, isTracked, reconcile, withSilentStage } from './support/reconciling.js';
+import type { Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
 let receiver: Receiver;
@@ -13,6 +14,12 @@ before(async () => {
 });
 
 after(() => receiver.close());
+
+/** Visibility lags. */
+async function untilEnded({ client }: Stage, type: string): Promise<void> {
+  const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`;
+  await until(async () => (await client.workflow.count(query)).count === 1);
+}
 
 function reasonsOf(type: string): string[] {
   return receiver.messages
@@ -37,7 +44,7 @@ test('entries set aside by hundreds of deliveries are all tried again, the oldes
   });
 });
 
-test('a contract that was signed after it had expired here is an alarm, once', async () => {
+test('a document that ended here otherwise than the provider says is an alarm, once', async () => {
   const environment = {
     NOTIFY_WEBHOOK_URL: receiver.url,
     NOTIFY_WEBHOOK_SECRETS: receiver.secret,
@@ -50,20 +57,24 @@ test('a contract that was signed after it had expired here is an alarm, once', a
   await withSilentStage({ environment }, async (stage) => {
     const { countersign, sandbox, client } = stage;
     const { id } = sandbox.createDocument({ signers: 1, group: 'sales' });
-    await countersign.trackDocument(id, { deadline: new Date(Date.now() + 1_000).toISOString() });
-    assert.equal((await countersign.waitForOutcome(id)).kind, 'expired');
-    const closed = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND ExecutionStatus = 'Completed'`;
-    await until(async () => (await client.workflow.count(closed)).count === 1);
+    await countersign.trackDocument(id);
+    // As whoever has the provider's key could.
+    const at = new Date().toISOString();
+    await client.workflow.getHandle(documentWorkflowId(id)).signal(statusChangedSignal, {
+      source: 'batch',
+      changes: [{ subject: 'document', id, status: 'rejected', at, position: 0 }],
+    });
+    assert.equal((await countersign.waitForOutcome(id)).kind, 'rejected');
+    await untilEnded(stage, WORKFLOW_TYPES.documentSigning);
     await sandbox.completeDocument(id);
     // The provider tells times in whole seconds: its change is to be before the run.
     await until(() => Date.now() > sandbox.document(id).modified + 2_000);
     const report = await reconcile(stage);
     assert.equal(report.counts.contradicted, 1);
-    assert.match(report.examples[0]?.what ?? '', /ended here as expired, .* says completed/);
+    assert.match(report.examples[0]?.what ?? '', /ended here as rejected, .* says completed/);
     assert.equal(reasonsOf('reconciliation.alarm').length, 1);
     assert.match(reasonsOf('reconciliation.alarm')[0] ?? '', /otherwise than how 1 documents/);
-    const ended = `WorkflowType = '${WORKFLOW_TYPES.reconciliation}' AND ExecutionStatus = 'Completed'`;
-    await until(async () => (await client.workflow.count(ended)).count === 1);
+    await untilEnded(stage, WORKFLOW_TYPES.reconciliation);
     assert.equal((await reconcile(stage)).counts.contradicted, 1);
     assert.equal(reasonsOf('reconciliation.alarm').length, 1);
   });

@@ -2,16 +2,20 @@
 import { formatHash, hash64, HASH_LENGTH } from './status-digest.js';
 
 /**
- * 64 bits per document: of a hundred thousand that were not shown, one or two are taken for shown;
- * at the limit's one million documents, one in fifty. Whoever is, is another one in the next run,
- * which has another seed.
+ * 32 bits for each document, of which it sets eight: of a million that were not shown, six are
+ * taken for shown; at the limit's one million documents, one in fifty. Whoever is, is another one in
+ * the next run, which has another seed. Temporal's SDK warns of payloads above 512 kB.
  */
-const BYTES_PER_DOCUMENT = 8;
+const BYTES_PER_DOCUMENT = 4;
 const MIN_BYTES = 4 * 1024;
 /** A payload takes 2 MB, and continue-as-new carries this one. */
 const MAX_BYTES = 1024 * 1024;
 
-const PROBES = 4;
+/** Bits of one document. */
+export const PROBES = 8;
+
+/** Of filters from before that kept no record of it. */
+export const EARLIER_PROBES = 4;
 
 /** Eight bytes that stand for a document in one run. */
 export type Fingerprint = readonly [number, number];
@@ -65,9 +69,10 @@ export function emptyFilter(documents: number): Uint8Array {
 }
 
 /** Adds a document. @returns whether it was new */
-export function addListed(filter: Uint8Array, fingerprint: Fingerprint): boolean {
+export function addListed(filter: Uint8Array, fingerprint: Fingerprint, probes: number): boolean {
   let isNew = false;
-  for (const bit of bitsOf(filter, fingerprint)) {
+  for (let probe = 0; probe < probes; probe += 1) {
+    const bit = bitOf(filter, fingerprint, probe);
     const [index, mask] = [bit >>> 3, 1 << (bit & 7)];
     const byte = filter[index] ?? 0;
     if ((byte & mask) === 0) isNew = true;
@@ -76,16 +81,16 @@ export function addListed(filter: Uint8Array, fingerprint: Fingerprint): boolean
   return isNew;
 }
 
-/** Whether a document was added; rarely true for one that was not. */
-export function wasListed(filter: Uint8Array, fingerprint: Fingerprint): boolean {
-  return bitsOf(filter, fingerprint).every(
-    (bit) => ((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0,
-  );
+/** Whether a document was added, with as many probes; rarely true for one that was not. */
+export function wasListed(filter: Uint8Array, fingerprint: Fingerprint, probes: number): boolean {
+  for (let probe = 0; probe < probes; probe += 1) {
+    const bit = bitOf(filter, fingerprint, probe);
+    if (((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
+  }
+  return true;
 }
 
-function bitsOf(filter: Uint8Array, [a, b]: Fingerprint): number[] {
-  const bits = filter.length * 8;
+function bitOf(filter: Uint8Array, [a, b]: Fingerprint, probe: number): number {
   // An odd step, or one probe could meet itself again.
-  const step = b | 1;
-  return Array.from({ length: PROBES }, (_, probe) => ((a + Math.imul(probe, step)) >>> 0) % bits);
+  return ((a + Math.imul(probe, b | 1)) >>> 0) % (filter.length * 8);
 }

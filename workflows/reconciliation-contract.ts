@@ -335,6 +335,8 @@ export interface ReconcileDocumentsResult {
 
 export interface FindUnlistedInput {
   readonly seed: string;
+  /** How the filter was written, as listed-documents.ts has it; four, where it is not told. */
+  readonly probes?: number;
   /** Only this group's. */
   readonly group?: string;
   readonly groups: readonly string[];

@@ -13,7 +13,15 @@ import type {
   RetrySetAsideResult,
   SetAsideReport,
 } from './reconciliation-contract.js';
-import { addListed, emptyFilter, OVERLAP, parseFingerprints, tailOf } from './listed-documents.js';
+import {
+  addListed,
+  EARLIER_PROBES,
+  emptyFilter,
+  OVERLAP,
+  parseFingerprints,
+  PROBES,
+  tailOf,
+} from './listed-documents.js';
 
 /** How far a listing has been read. */
 export interface ListingCursor {
@@ -51,6 +59,8 @@ export interface ReconciliationState {
   readonly pages: number;
   readonly pagesReadAgain: number;
   readonly documents: number;
+  /** Bits that a document has in the filter of those shown; runs from before had fewer. */
+  readonly probes?: number;
   readonly openListed: number;
   readonly unknownReported: number;
   readonly unknownIgnored: number;
@@ -90,6 +100,7 @@ export function initialReconciliation(
     pages: 0,
     pagesReadAgain: 0,
     documents: 0,
+    probes: PROBES,
     openListed: 0,
     unknownReported: 0,
     unknownIgnored: 0,
@@ -254,7 +265,7 @@ export function withPage(
   page: ReconcilePageResult,
   listed: Uint8Array,
 ): { state: ReconciliationState; newRows: number } {
-  const news = newMarks(page, listed);
+  const news = newMarks(page, listed, probesOf(state));
   const count = (mark: string): number => news.filter((each) => each === mark).length;
   const { adopted, open, outside, unknownIgnored, unknownReported } = ROW_MARKS;
   return {
@@ -271,10 +282,15 @@ export function withPage(
   };
 }
 
-function newMarks(page: ReconcilePageResult, listed: Uint8Array): string[] {
+function newMarks(page: ReconcilePageResult, listed: Uint8Array, probes: number): string[] {
   return parseFingerprints(page.fingerprints).flatMap((fingerprint, row) =>
-    addListed(listed, fingerprint) ? [page.rows.charAt(row)] : [],
+    addListed(listed, fingerprint, probes) ? [page.rows.charAt(row)] : [],
   );
+}
+
+/** How the filter of those shown was written. */
+export function probesOf({ probes = EARLIER_PROBES }: ReconciliationState): number {
+  return probes;
 }
 
 /** Figures and examples of a part of the run are added. */

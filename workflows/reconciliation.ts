@@ -37,6 +37,7 @@ import {
   newCursor,
   nextOffsets,
   pagesIn,
+  probesOf,
   rowsIn,
   segmentsOf,
   strideOf,
@@ -497,6 +498,7 @@ class Reconciliation {
         [
           {
             seed: this.#seed,
+            probes: probesOf(this.#state),
             ...(scope.group === undefined ? {} : { group: scope.group }),
             groups: this.#groups(policy.groups),
             ...(wasQuiet ? { openListed: this.#state.openListed } : {}),
