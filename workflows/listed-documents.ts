@@ -3,8 +3,8 @@ import { formatHash, hash64, HASH_LENGTH } from './status-digest.js';
 
 /**
  * 32 bits for each document, of which it sets eight: of a million that were not shown, six are
- * taken for shown; at the limit's one million documents, one in fifty. Whoever is, is another one in
- * the next run, which has another seed. Temporal's SDK warns of payloads above 512 kB.
+ * taken for shown; at the limit's one million documents, one in fifty. Whoever is, is another one
+ * in the next run, which has another seed. Temporal's SDK warns of payloads above 512 kB.
  */
 const BYTES_PER_DOCUMENT = 4;
 const MIN_BYTES = 4 * 1024;
