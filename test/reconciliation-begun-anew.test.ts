@@ -37,7 +37,11 @@ describe('a contract that was signed after it had expired here', () => {
           await expiredDocument(stage),
           await expiredDocument(stage),
         ];
-        await untilListed(stage, `DocumentOutcome = 'expired' AND ExecutionStatus = 'Completed'`, 3);
+        await untilListed(
+          stage,
+          `DocumentOutcome = 'expired' AND ExecutionStatus = 'Completed'`,
+          3,
+        );
         await sandbox.completeDocument(signed);
         sandbox.removeDocument(removed);
         const report = await reconcile(stage);
