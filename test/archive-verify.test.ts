@@ -57,6 +57,14 @@ async function quarantineOne(archive: Archive, documentId = freshId()): Promise<
   return documentId;
 }
 
+async function eraseOne(archive: Archive, documentId: string): Promise<string> {
+  const receipt = await archive.readReceipt(documentId);
+  const never = { archivedAt: '', files: [], providerHash: '', changes: [], workflow: RUN };
+  const erasedAt = '2031-01-01T00:00:00.000Z';
+  await archive.erase(documentId, { documentId, ...(receipt ?? never), erasedAt });
+  return documentId;
+}
+
 /** Kinds and files of what is wrong, by document. */
 async function flawsOf(archive: Archive, documentId?: string): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {};
@@ -108,6 +116,36 @@ async function breakAll(archive: Archive, hand: Hand): Promise<Broken> {
   };
 }
 
+/** Erased as they should be, and with something there afterwards that should not. */
+async function eraseAll(archive: Archive, hand: Hand): Promise<Record<string, string[]>> {
+  const never = await eraseOne(archive, await quarantineOne(archive));
+  const [whole, left, held, other] = await Promise.all(
+    Array.from({ length: 4 }, async () => eraseOne(archive, await archiveOne(archive))),
+  );
+  assert.ok(whole && left && held && other);
+  await hand.put(`${left}/document.pdf`, pdfBytes(5000, left));
+  await hand.put(`${left}/receipt.json.damaged-20300101000000000`, await receiptOf(archive, left));
+  await quarantineOne(archive, held);
+  await hand.put(`${other}/receipt.json`, await receiptOf(archive, whole));
+  const quarantined = await namesInQuarantine(archive, held);
+  assert.equal(quarantined.length, 2);
+  return {
+    [whole]: [],
+    [never]: [],
+    [left]: ['notErased document.pdf', 'notErased receipt.json.damaged-20300101000000000'],
+    [held]: quarantined.map((name) => `notErased ${name}`),
+    [other]: ['receiptDamaged'],
+  };
+}
+
+async function namesInQuarantine(archive: Archive, documentId: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { place, files } of archive.list(documentId)) {
+    if (place === 'quarantine') names.push(...files.map(({ name }) => name));
+  }
+  return names.sort();
+}
+
 async function receiptOf(archive: Archive, documentId: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of (await archive.openFile(documentId, 'receipt.json')) ?? []) {
@@ -153,6 +191,22 @@ test('on S3 every kind of damage is found, and nothing else', requirement, async
   const { expected } = await breakAll(archive, hand);
   assert.deepEqual(await flawsOf(archive), expected);
 });
+
+test('in a folder a tombstone is whole alone, and wrong with anything beside it', async () => {
+  const { archive, hand } = await fileArchive();
+  const expected = await eraseAll(archive, hand);
+  assert.deepEqual(await flawsOf(archive), expected);
+});
+
+test(
+  'on S3 a tombstone is whole alone, and wrong with anything beside it',
+  requirement,
+  async () => {
+    const { archive, hand } = await s3Archive();
+    const expected = await eraseAll(archive, hand);
+    assert.deepEqual(await flawsOf(archive), expected);
+  },
+);
 
 test('what was quarantined and archived as good later is no longer wrong', async () => {
   const { archive } = await fileArchive();
@@ -209,15 +263,21 @@ function countersign(
 test('the command names each flaw in a line and exits with 1; whole archives with 0', async () => {
   const { archive, root } = await fileArchive();
   const documentId = await archiveOne(archive);
+  const erased = await eraseOne(archive, await archiveOne(archive));
   const fine = await countersign(['archive', 'verify', '--json'], root);
   assert.equal(fine.code, 0, fine.stderr);
   assert.deepEqual(JSON.parse(fine.stdout), {
-    ...{ isWhole: true, documents: 1, bytes: 5900, flawed: [] },
+    ...{ isWhole: true, documents: 2, bytes: 5900, flawed: [] },
   });
   const path = join(root, documentId, 'document.pdf');
   const bytes = await readFile(path);
   bytes[2000] = (bytes[2000] ?? 0) ^ 1;
   await writeFile(path, bytes);
+  await writeFile(join(root, erased, 'document.pdf'), bytes);
+  const all = await countersign(['archive', 'verify'], root);
+  assert.equal(all.code, 1);
+  assert.match(all.stdout, new RegExp(`^${erased}  erased, but still there: document\\.pdf`, 'm'));
+  assert.match(all.stdout, /: 2 are not whole$/m);
   const { code, stdout } = await countersign(['archive', 'verify', '--document', documentId], root);
   assert.equal(code, 1);
   assert.match(stdout, new RegExp(`^${documentId}  wrong hash: document\\.pdf is [0-9a-f]{64}`));

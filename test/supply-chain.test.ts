@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { productionOnly, type BillOfMaterials } from './support/sbom.js';
 
 interface LockedPackage {
+  /** Where it is another than its folder's. */
+  readonly name?: string;
+  readonly dev?: boolean;
   readonly version?: string;
   readonly resolved?: string;
   readonly integrity?: string;
@@ -91,4 +99,65 @@ test('each dependency earns its place in the README', async () => {
     (name) => !/^@(temporalio|types)\//.test(name) && !readme.includes(`\`${name}\``),
   );
   assert.deepEqual(unnamed, []);
+});
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** Names with versions of installed packages; those for other systems are locked, not installed. */
+function installed(isWanted: (locked: LockedPackage) => boolean): Set<string> {
+  const wanted = locked.filter(
+    ([path, each]) => isWanted(each) && existsSync(`${root}${path}/package.json`),
+  );
+  return new Set(
+    wanted.map(([path, { name, version }]) => `${name ?? nameOf(path)}@${version ?? ''}`),
+  );
+}
+
+function without(all: ReadonlySet<string>, some: ReadonlySet<string>): string[] {
+  return [...all].filter((each) => !some.has(each));
+}
+
+test('the bill of materials holds what production has installed, and nothing else', async () => {
+  // As somebody sets it who wants the bill of production, and would lose half of it.
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const { stdout } = await promisify(execFile)('npm', ['run', '-s', 'sbom'], {
+    ...{ cwd: root, env, maxBuffer: 64 * 1024 ** 2 },
+  });
+  const bill = JSON.parse(stdout) as BillOfMaterials & { bomFormat: string };
+  assert.equal(bill.bomFormat, 'CycloneDX');
+  const refs = new Set(bill.components.map((component) => component['bom-ref']));
+  const production = installed(({ dev }) => dev !== true);
+  assert.ok(production.size > 300);
+  assert.deepEqual(without(production, refs), [], 'missing');
+  assert.deepEqual(without(refs, production), [], 'in development only');
+  const own = bill.dependencies.find(({ ref }) => ref.startsWith('countersign@'));
+  const named = new Set(bill.dependencies.flatMap(({ ref, dependsOn }) => [ref, ...dependsOn]));
+  assert.deepEqual(without(named, refs), [own?.ref]);
+  const { dependencies } = (await json('package.json')) as Manifest;
+  const direct = new Set(own?.dependsOn.map((ref) => ref.replace(/@[^@]+$/, '')));
+  assert.deepEqual(without(new Set(Object.keys(dependencies)), direct), []);
+});
+
+test('a package of development is taken out of the bill, and out of what needs it', () => {
+  const component = (ref: string, ...properties: string[]) => ({
+    ...{ 'bom-ref': ref, properties: properties.map((name) => ({ name, value: 'true' })) },
+  });
+  const kept = [component('a@1'), component('b@1', 'cdx:npm:package:bundled')];
+  const bill = {
+    serialNumber: 'urn:uuid:1',
+    components: [...kept, component('c@1', 'cdx:npm:package:development')],
+    dependencies: [
+      { ref: 'root@1', dependsOn: ['a@1', 'c@1'] },
+      { ref: 'a@1', dependsOn: ['b@1'] },
+      { ref: 'c@1', dependsOn: ['b@1'] },
+    ],
+  };
+  assert.deepEqual(productionOnly(bill), {
+    serialNumber: 'urn:uuid:1',
+    components: kept,
+    dependencies: [
+      { ref: 'root@1', dependsOn: ['a@1'] },
+      { ref: 'a@1', dependsOn: ['b@1'] },
+    ],
+  });
 });

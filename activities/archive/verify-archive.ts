@@ -21,6 +21,8 @@ export type Flaw =
   | { readonly kind: 'receiptDamaged'; readonly why: string }
   /** It is in quarantine, and nothing of it is archived as good. */
   | { readonly kind: 'quarantined'; readonly files: readonly string[] }
+  /** The document was erased, and this is there all the same: by its tombstone or in quarantine. */
+  | { readonly kind: 'notErased'; readonly file: string }
   /** Storage failed on it: whether it is whole is not known. */
   | { readonly kind: 'unreadable'; readonly why: string };
 
@@ -87,7 +89,8 @@ function flawsOf(
 /** What is archived as good in the end, by a later attempt, is no longer open. */
 async function quarantineFlaws(archive: Archive, stored: StoredDocument): Promise<Flaw[]> {
   const { receipt } = await readReceipt(archive, stored.documentId);
-  return receipt ? [] : [{ kind: 'quarantined', files: namesOf(stored.files) }];
+  if (receipt === undefined) return [{ kind: 'quarantined', files: namesOf(stored.files) }];
+  return isTombstone(receipt) ? notErased(stored.files) : [];
 }
 
 async function documentFlaws(
@@ -101,6 +104,7 @@ async function documentFlaws(
       ? [{ kind: 'noReceipt', files: namesOf(files) }]
       : [{ kind: 'receiptDamaged', why }];
   }
+  if (isTombstone(receipt)) return notErased(files);
   const flaws: Flaw[] = [];
   for (const file of receipt.files) {
     flaws.push(...(await fileFlaws(archive, documentId, { file, files, onBytes })));
@@ -110,6 +114,18 @@ async function documentFlaws(
     (name) => name !== RECEIPT_NAME && !listed.includes(name) && !RECEIPT_ASIDE.test(name),
   );
   return [...flaws, ...unlisted.map((file) => ({ kind: 'unlistedFile', file }) as const)];
+}
+
+/** Its files are named with their hashes, and gone. */
+function isTombstone({ erasedAt }: ArchiveReceipt): boolean {
+  return erasedAt !== undefined;
+}
+
+/** A receipt that was moved aside, too: it names signers. */
+function notErased(files: readonly StoredFile[]): Flaw[] {
+  return namesOf(files)
+    .filter((name) => name !== RECEIPT_NAME)
+    .map((file) => ({ kind: 'notErased', file }));
 }
 
 async function fileFlaws(
@@ -164,6 +180,7 @@ async function readReceipt(
   if (receipt.documentId !== documentId) {
     return { why: `it is the receipt of ${receipt.documentId}` };
   }
+  if (isTombstone(receipt)) return { receipt };
   const pdf = receipt.files.find(({ name }) => name === 'document.pdf');
   if (pdf?.sha256 !== receipt.providerHash) {
     return { why: "its document.pdf has not the provider's hash" };
@@ -203,6 +220,8 @@ export function flawText(flaw: Flaw): string {
       return `receipt damaged: ${flaw.why}`;
     case 'quarantined':
       return `quarantined: ${flaw.files.join(', ')}`;
+    case 'notErased':
+      return `erased, but still there: ${flaw.file} (erase the document again)`;
     case 'unreadable':
       return `unreadable: ${flaw.why}`;
   }
