@@ -64,7 +64,8 @@ export async function compareDocument(
   if (compared) return compared;
   if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, terms);
   if (known.kind === 'closed') {
-    const earlier = await findEarlierRepair(comparison, snapshot, terms);
+    const mayBeOurs = known.mayBeRepaired === true || isSignedAfterAll(snapshot, known);
+    const earlier = mayBeOurs ? await findEarlierRepair(comparison, snapshot, terms) : undefined;
     if (earlier) return { ...earlier, mark: ROW_MARKS.closed };
     return afterItsEnd(comparison, snapshot, known, terms);
   }
@@ -88,7 +89,7 @@ export function comparedAtOnce(
       return OPEN;
     case 'closed':
       if (known.mayBeRepaired || isSignedAfterAll(snapshot, known)) return undefined;
-      return { ...contradiction(snapshot, known.outcome, terms), mark: ROW_MARKS.closed };
+      return contradiction(snapshot, known.outcome, terms) === NO_FINDING ? CLOSED : undefined;
     case 'unknown':
       return unlessAdopted(snapshot, terms);
   }
@@ -193,7 +194,11 @@ async function afterItsEnd(
     : known;
   if (now.kind !== 'closed') return OPEN;
   if (!isSignedAfterAll(snapshot, now)) {
-    return { ...contradiction(snapshot, now.outcome, terms), mark: ROW_MARKS.closed };
+    const finding = contradiction(snapshot, now.outcome, terms);
+    if (finding === NO_FINDING) return CLOSED;
+    // Who erases it here removes it there as well.
+    const isErased = (await comparison.archive.readReceipt(documentId))?.erasedAt !== undefined;
+    return isErased ? CLOSED : { ...finding, mark: ROW_MARKS.closed };
   }
   const begun = await adopt(comparison, snapshot, terms, { beginsAnew: true });
   if (begun.mark !== ROW_MARKS.adopted) return begun;

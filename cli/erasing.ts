@@ -5,6 +5,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { eraseDocument, openArchive, planErasure } from '../activities/index.js';
 import type { ErasurePlan } from '../activities/index.js';
 import { createDataConverter } from '../codec/data-converter.js';
+import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
 import { EXIT_CODES } from './command.js';
 import type { CommandCall } from './command.js';
@@ -12,19 +13,24 @@ import type { CommandCall } from './command.js';
 /** Runs with the worker's settings. */
 export async function runErase(call: CommandCall): Promise<number> {
   const { values, terminal, json, environment } = call;
-  const [documentId = ''] = call.positionals;
-  const { archiveUrl, archiveS3, encryptionKeys } = readConfiguration(environment);
+  const [id = ''] = call.positionals;
+  const configuration = readConfiguration(environment);
+  const { archiveUrl, archiveS3, encryptionKeys } = configuration;
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const provider = values.flag('without-provider')
+    ? undefined
+    : createProviderClient(configuration.provider);
   const connection = await Connection.connect(connectionOptions);
   try {
     const dataConverter = createDataConverter(encryptionKeys, 'null');
     const client = new Client({ connection, namespace, dataConverter });
-    const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }) };
+    const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }), provider };
     const plan = await planErasure(erasure, {
-      documentId,
+      documentId: id,
       nowIso: new Date().toISOString(),
       leavesUnreadable: values.flag('leave-unreadable'),
     });
+    const { documentId } = plan;
     const isErased = await carryOut();
     const { files, histories, shared, unreadable } = plan;
     const answer = { documentId, isErased, files, histories, shared, unreadable };
@@ -41,6 +47,7 @@ export async function runErase(call: CommandCall): Promise<number> {
       return true;
     }
   } finally {
+    provider?.close();
     await connection.close();
   }
 }

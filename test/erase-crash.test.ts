@@ -14,6 +14,7 @@ import { openReceiver, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
+const FORGETTING_MS = 180_000;
 const CHILD = fileURLToPath(new URL('support/erase-child.ts', import.meta.url));
 
 let receiver: Receiver;
@@ -44,7 +45,7 @@ interface Ended {
 interface Death {
   /** Right before the first operation of that name in the archive's folder. */
   readonly before?: string;
-  /** When so many histories were asked to go, or had gone; counted from 1. */
+  /** When so many histories were asked to go, or had gone; counted from 1, after the first try. */
   readonly at?: readonly ['asked' | 'answered', number];
 }
 
@@ -63,10 +64,12 @@ async function erase(
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;
   let deletions = 0;
   door.watch(async (method, phase) => {
-    if (method !== 'DeleteWorkflowExecution' || phase !== at?.[0]) return;
-    if ((deletions += 1) !== at[1]) return;
+    if (method !== 'DeleteWorkflowExecution' || phase !== at?.[0]) return true;
+    // Whether histories may be deleted is tried first, on one that nobody has: a refusal.
+    if ((deletions += 1) !== at[1] + (phase === 'asked' ? 1 : 0)) return true;
     child.kill('SIGKILL');
     await closed;
+    return false;
   });
   const [[code, signal], output, complaints] = await Promise.all([
     closed,
@@ -118,9 +121,9 @@ async function histories(): Promise<string[]> {
   return found;
 }
 
-/** The server forgets a moment after it said so. */
+/** The server forgets after it said so: of what has just ended, half a minute. */
 async function untilLeft(count: number): Promise<void> {
-  await until(async () => (await histories()).length === count);
+  await until(async () => (await histories()).length === count, FORGETTING_MS);
 }
 
 async function receiptOf(id: string): Promise<ArchiveReceipt> {

@@ -12,6 +12,8 @@ import { eraseDocument, planErasure, type Archive, type ErasurePlan } from '../a
 import { openArchive } from '../activities/index.js';
 import { namingOf } from '../activities/erase-document.js';
 import { createDataConverter } from '../codec/data-converter.js';
+import { createProviderClient, type ProviderClient } from '../provider/provider-client.js';
+import { readConfiguration } from '../worker/configuration.js';
 import {
   documentWorkflowId,
   SEARCH_ATTRIBUTES,
@@ -24,6 +26,7 @@ import { until } from './support/until.js';
 let receiver: Receiver;
 let stage: Stage;
 let archive: Archive;
+let provider: ProviderClient;
 
 before(async () => {
   receiver = await openReceiver();
@@ -31,9 +34,11 @@ before(async () => {
     environment: { NOTIFY_WEBHOOK_URL: receiver.url, NOTIFY_WEBHOOK_SECRETS: receiver.secret },
   });
   archive = openArchive(pathToFileURL(stage.archiveFolder).href);
+  provider = createProviderClient(readConfiguration(stage.environment).provider);
 });
 
 after(async () => {
+  provider.close();
   await stage.close();
   await receiver.close();
 });
@@ -41,7 +46,7 @@ after(async () => {
 const NOW = '2030-01-31T12:00:00.000Z';
 
 function plan(documentId: string): Promise<ErasurePlan> {
-  return planErasure({ client: stage.client, archive }, { documentId, nowIso: NOW });
+  return planErasure({ client: stage.client, archive, provider }, { documentId, nowIso: NOW });
 }
 
 /** Archived, closed, with a batch of its own behind it, all of it visible. */
@@ -154,12 +159,12 @@ test('what is encrypted under a key that is not there is left only where that is
   const client = new Client({ connection, dataConverter: createDataConverter([now], 'null') });
   const itsArchive = openArchive(pathToFileURL(sealed.archiveFolder).href);
   const order = { documentId: id, nowIso: NOW };
-  const sealedErasure = { client, archive: itsArchive };
+  const sealedErasure = { client, archive: itsArchive, provider: undefined };
   const refused = await planErasure(sealedErasure, order);
   assert.match(refused.obstacle ?? '', /not among COUNTERSIGN_ENCRYPTION_KEYS: add it/);
   await assert.rejects(eraseDocument(sealedErasure, refused), /--leave-unreadable/);
   assert.ok((await readdir(join(sealed.archiveFolder, id))).length > 1);
-  const readable = await planErasure({ client: sealed.client, archive: itsArchive }, order);
+  const readable = await planErasure({ ...sealedErasure, client: sealed.client }, order);
   assert.equal(readable.obstacle, undefined);
   assert.deepEqual(readable.unreadable, []);
 

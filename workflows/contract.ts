@@ -177,7 +177,8 @@ export interface DocumentSigningInput extends TrackingTerms {
 }
 
 /** `stopped`: by operations, whatever the provider says. */
-export type OutcomeKind = 'completed' | 'rejected' | 'removed' | 'expired' | 'stopped';
+export const OUTCOME_KINDS = ['completed', 'rejected', 'removed', 'expired', 'stopped'] as const;
+export type OutcomeKind = (typeof OUTCOME_KINDS)[number];
 
 /** How a document ended: the result of `documentSigning`. */
 export interface SigningOutcome {
@@ -312,6 +313,8 @@ export interface ArchiveReceipt {
   readonly changes: readonly TimelineEntry[];
   /** Once everything else was erased, ISO 8601 UTC: the receipt stays, as a tombstone. */
   readonly erasedAt?: string;
+  /** Of a tombstone: how the document had ended; where it is not told, completed. */
+  readonly outcome?: OutcomeKind;
   /** The workflow that archived it: tells its own retry from a second life of the document. */
   readonly workflow: { readonly workflowId: string; readonly firstExecutionRunId: string };
 }

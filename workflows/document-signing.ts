@@ -322,10 +322,16 @@ class DocumentSigning {
 
   async #conclude(kind: OutcomeKind): Promise<void> {
     if (kind === 'completed') return this.#complete();
-    if (kind === 'stopped') return this.#stop();
+    if (kind === 'stopped' && this.#state.stop) return this.#stop();
     if (this.#state.mustAsk || !isKnownFromProvider(this.#state, kind)) {
       await this.#ask(`${kind}: the last word`);
       if (!this.#stillConcludes(kind)) return;
+    }
+    const { receipt } = this.#state.lookUp ?? {};
+    if (receipt) {
+      // It was erased: nothing is told of it once more.
+      this.#settle({ ...this.#outcome(kind), archive: receipt, alreadyArchived: true }, 0);
+      return;
     }
     this.#settle(this.#outcome(kind), this.#state.lookUp?.policy.lingerMs ?? 0);
     this.#announce(`document.${kind}`);

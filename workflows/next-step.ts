@@ -77,7 +77,8 @@ function stepAfterOutcome(
 }
 
 function stepTowardsOutcome(state: DocumentState, { nowMs, owedMax }: Terms): Step {
-  if (state.lookUp?.receipt) return { kind: 'conclude', outcome: 'completed' };
+  const { receipt } = state.lookUp ?? {};
+  if (receipt) return { kind: 'conclude', outcome: receipt.outcome ?? 'completed' };
   const outcome = outcomeOf(state.progress);
   if (outcome !== undefined) return { kind: 'conclude', outcome };
   if (state.mustAsk) return { kind: 'ask', reason: 'what is the state of this document?' };

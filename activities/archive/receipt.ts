@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OUTCOME_KINDS } from '../../workflows/contract.js';
 import type { ArchiveReceipt, ReceiptSummary } from '../../workflows/contract.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -14,6 +15,7 @@ const receiptShape = z
     documentId: z.string(),
     archivedAt: z.string(),
     erasedAt: z.string().optional(),
+    outcome: z.enum(OUTCOME_KINDS).optional(),
     files: z.array(fileShape),
     providerHash: z.union([sha256, z.literal('')]),
     changes: z.array(z.looseObject({ id: z.string(), status: z.string() })),

@@ -14,6 +14,10 @@ export const erase: Action = {
       type: 'boolean',
       help: 'also where callbacks are encrypted under a key that nobody has',
     },
+    'without-provider': {
+      type: 'boolean',
+      help: 'does not ask the provider whether the document is still open there',
+    },
     yes: { type: 'boolean', help: 'asks no questions' },
   },
   json: '{"documentId", "isErased", "files", "histories", "shared", "unreadable"}',

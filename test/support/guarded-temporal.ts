@@ -10,8 +10,11 @@ const REFUSED = { 'grpc-status': '7', 'grpc-message': 'Request unauthorized.' };
 /** What each connection sets up for itself. */
 const HOP_HEADERS = [':status', 'connection', 'date', 'keep-alive', 'transfer-encoding'];
 
-/** Told of a call before it is handed on, or before its answer is; the call waits meanwhile. */
-export type CallWatcher = (method: string, phase: 'asked' | 'answered') => Promise<void>;
+/**
+ * Told of a call before it is handed on, or before its answer is (not: a refusal); the call waits
+ * meanwhile, and is not handed on where the watcher says false.
+ */
+export type CallWatcher = (method: string, phase: 'asked' | 'answered') => Promise<boolean>;
 
 export interface GuardedTemporal {
   /** `host:port` for clients. */
@@ -29,7 +32,7 @@ export interface GuardedTemporal {
 export async function openGuardedTemporal(address: string): Promise<GuardedTemporal> {
   const forbidden = new Set<string>();
   const refused = new Map<string, number>();
-  let watcher: CallWatcher = () => Promise.resolve();
+  let watcher: CallWatcher = () => Promise.resolve(true);
   let behind = connect(`http://${address}`);
   /** The server ends connections that have grown old. */
   const server = (): ClientHttp2Session => {
@@ -47,8 +50,8 @@ export async function openGuardedTemporal(address: string): Promise<GuardedTempo
     stream.on('error', () => undefined);
     const method = String(headers[':path']).split('/').at(-1) ?? '';
     if (!forbidden.has(method)) {
-      void watcher(method, 'asked').then(() => {
-        if (stream.destroyed) return;
+      void watcher(method, 'asked').then((isHandedOn) => {
+        if (!isHandedOn || stream.destroyed) return;
         handOn(server(), stream, headers, () => watcher(method, 'answered'));
       });
       return;
@@ -85,7 +88,7 @@ function handOn(
   behind: ClientHttp2Session,
   stream: ServerHttp2Stream,
   { [constants.HTTP2_HEADER_AUTHORITY]: _door, ...headers }: IncomingHttpHeaders,
-  beforeEnd: () => Promise<void>,
+  beforeEnd: () => Promise<unknown>,
 ): void {
   const call = behind.request(headers);
   let trailers: IncomingHttpHeaders = {};
