@@ -117,6 +117,15 @@ export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Deadline exceeded, resource exhausted, unavailable. */
+const GRPC_BUSY = [4, 8, 14];
+
+/** Temporal, or the worker that a query waits for, has more to do than it can: for now. */
+export function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (isGrpcServiceError(error) && GRPC_BUSY.includes(error.code)) || isBusy(error.cause);
+}
+
 const GRPC_NOT_FOUND = 5;
 
 /** Of a history, which the SDK's client gives unwrapped. */

@@ -25,7 +25,7 @@ import {
   type Compared,
   type Comparison,
 } from './compare-document.js';
-import { permanent, withFailures } from './failures.js';
+import { isBusy, permanent, withFailures } from './failures.js';
 import { createFollowedDocuments, type FollowedDocuments } from './followed-documents.js';
 import { withHeartbeat } from './heartbeat.js';
 import { knownDocuments, type KnownDocument, type LookUpMemory } from './known-documents.js';
@@ -51,6 +51,9 @@ const ROWS_TOGETHER = 10_000;
 
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
+
+/** The same where Temporal or its workers have too much to do: five minutes or more. */
+const WHOLE_PAGE_ATTEMPTS_WHEN_BUSY = 9;
 
 /**
  * The activity that reads one page of the provider's listing, compares each document with what is
@@ -307,7 +310,8 @@ export async function orLeftOut(
   } catch (error) {
     const { info, cancellationSignal } = Context.current();
     cancellationSignal.throwIfAborted();
-    if (info.attempt < WHOLE_PAGE_ATTEMPTS) throw error;
+    const attempts = isBusy(error) ? WHOLE_PAGE_ATTEMPTS_WHEN_BUSY : WHOLE_PAGE_ATTEMPTS;
+    if (info.attempt < attempts) throw error;
     const what = `could not be compared: ${reasonsOf(error).slice(0, REASON_MAX_LENGTH)}`;
     const finding = findingOf('failed', documentId, what);
     return { ...finding, mark: ROW_MARKS.failed };

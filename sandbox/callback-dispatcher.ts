@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CallbackRecord } from './callback-log.js';
 import { forgedCopy } from './callback-forging.js';
@@ -27,6 +28,8 @@ export class CallbackDispatcher {
     this.#sender = sender;
     this.#faults = faults;
     this.#random = random;
+    // Every callback that waits on purpose listens to it.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Callbacks that are waiting or on the wire. */

@@ -38,7 +38,10 @@ export interface ChaosResult {
   /** Genuine callbacks by what they were answered; `none`: the connection broke. */
   readonly answers: Readonly<Record<string, number>>;
   readonly day: SigningDay;
-  readonly reconciliation: Pick<ReconciliationReport, 'documents' | 'missedChanges' | 'counts'>;
+  /** The first one's figures, and how many it took until one left nothing out. */
+  readonly reconciliation: Pick<ReconciliationReport, 'documents' | 'missedChanges' | 'counts'> & {
+    readonly runs: number;
+  };
   /** Announcements taken again under a key that the receiver knew: a sender died after sending. */
   readonly repeatedUnderSameKey: Readonly<Record<string, number>>;
   readonly refusedByReceivers: Readonly<Record<string, number>>;

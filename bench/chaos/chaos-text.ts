@@ -26,6 +26,7 @@ export function chaosText(result: ChaosResult): string {
     ['  answered', inWords(result.answers)],
     ['creations that may have happened', day.ambiguous],
     ['tracked later', day.trackedLater],
+    ['reconciliations until one was whole', reconciliation.runs],
     ['changes missed by callbacks, repaired', reconciliation.missedChanges],
     ['documents adopted', reconciliation.counts.adopted],
     ['announcements refused', inWords(result.refusedByReceivers)],
