@@ -1,7 +1,8 @@
 import type { ProviderClient } from '../provider/provider-client.js';
 import { groupSlugOf, resourceUri } from '../provider/resource-uri.js';
+import { SIGNERS_MAX } from '../workflows/contract.js';
 import type { SignerSnapshot, TrackingTerms } from '../workflows/contract.js';
-import { trackDocument, TrackingFailedError } from './track-document.js';
+import { checkedTerms, trackDocument, TrackingFailedError } from './track-document.js';
 import type { Start } from './track-document.js';
 
 /** The body of the provider's `POST /document/`; what is not named here is passed on as it is. */
@@ -29,7 +30,10 @@ export interface Creation extends Start {
   readonly provider: ProviderClient | undefined;
 }
 
-/** Sends the document, asks for its signers' IDs, starts its workflow. See `Countersign`. */
+/**
+ * Sends the document, asks for its signers' IDs, starts its workflow. See `Countersign`.
+ * @throws RangeError for terms that are none, before anything is sent
+ */
 export async function createDocument(
   { provider, ...start }: Creation,
   request: DocumentRequest,
@@ -37,18 +41,14 @@ export async function createDocument(
 ): Promise<CreatedDocument> {
   if (!provider) throw new Error('createDocument needs the provider: set LEGALESIGN_API_KEY');
   const group = groupSlugOf(request.group) ?? request.group;
+  const wanted = checkedTerms({ ...(request.tag ? { tag: request.tag } : {}), group, ...terms });
   const { documentId } = await provider.createDocument({
     ...request,
     group: resourceUri('group', group),
   });
-  const signers = terms.signers ?? (await signersOf(provider, documentId));
+  const signers = wanted.signers ?? (await signersOf(provider, documentId));
   try {
-    await trackDocument(start, documentId, {
-      ...(request.tag ? { tag: request.tag } : {}),
-      group,
-      ...terms,
-      ...(signers ? { signers } : {}),
-    });
+    await trackDocument(start, documentId, { ...wanted, ...(signers ? { signers } : {}) });
   } catch (error) {
     throw new TrackingFailedError(documentId, error);
   }
@@ -61,7 +61,8 @@ async function signersOf(
   documentId: string,
 ): Promise<readonly SignerSnapshot[] | undefined> {
   try {
-    return (await provider.getDocument(documentId))?.signers;
+    const signers = (await provider.getDocument(documentId))?.signers;
+    return signers && signers.length <= SIGNERS_MAX ? signers : undefined;
   } catch {
     // The document is sent: whatever this failure is, the workflow meets it too, and shows it.
     return undefined;

@@ -55,7 +55,8 @@ export interface Countersign {
   /**
    * Sends a document for signing and starts its workflow. The provider has no idempotency key: a
    * failure that may have created the document is thrown as a ProviderError of kind `ambiguous`,
-   * never repeated. A document that exists but could not be tracked: TrackingFailedError.
+   * never repeated. A document that exists but could not be tracked: TrackingFailedError. Terms
+   * that are none: RangeError, before anything is sent.
    */
   createDocument(request: DocumentRequest, terms?: TrackingTerms): Promise<CreatedDocument>;
   /**

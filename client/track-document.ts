@@ -126,7 +126,7 @@ export function checkedId(documentId: string): string {
  * @throws RangeError for more signers than are followed, and for a tag, a deadline, reminders or a
  *   stall that are none
  */
-function checkedTerms(terms: TrackingTerms): TrackingTerms {
+export function checkedTerms(terms: TrackingTerms): TrackingTerms {
   const { deadline, signers = [], tag } = terms;
   if (signers.length > SIGNERS_MAX) {
     throw new RangeError(

@@ -12,10 +12,12 @@ import {
   FAILURE_TYPES,
   retrySignal,
   SEARCH_ATTRIBUTES,
+  SIGNERS_MAX,
   statusChangedSignal,
   WORKFLOW_TYPES,
   type ArchiveReceipt,
   type SigningOutcome,
+  type TrackingTerms,
 } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
@@ -365,5 +367,36 @@ describe('a document with very many callbacks', () => {
     await stage.sandbox.idle();
     assert.equal((await waiting).kind, 'completed');
     assert.equal((await ended(documentId)).kind, 'completed');
+  });
+});
+
+describe('creating a document', () => {
+  const wrong = {
+    'a deadline that is none': { deadline: 'tomorrow' },
+    'a tag that is none': { tag: 'not a tag!' },
+    'more signers than are followed': {
+      signers: Array.from({ length: SIGNERS_MAX + 1 }, () => ({
+        id: randomUUID(),
+        status: 'sent',
+      })),
+    },
+  } as const;
+  for (const [what, terms] of Object.entries(wrong)) {
+    test(`with ${what} is refused before anything is sent`, async () => {
+      const before = stage.sandbox.documents().length;
+      await assert.rejects(
+        stage.countersign.createDocument(request(), terms as TrackingTerms),
+        RangeError,
+      );
+      assert.equal(stage.sandbox.documents().length, before);
+    });
+  }
+
+  test('with more signers than are followed one by one is tracked without them', async () => {
+    const id = await create(SIGNERS_MAX + 1);
+    assert.equal((await stage.countersign.progress(id)).documentId, id);
+    stage.sandbox.removeDocument(id);
+    await stage.sandbox.flushCallbacks();
+    assert.equal((await stage.countersign.waitForOutcome(id)).kind, 'removed');
   });
 });
