@@ -6,18 +6,27 @@ export const REASON_MAX_LENGTH = 300;
 /** Where a JSON error body usually says why, most telling first. */
 const REASON_FIELDS = ['error_message', 'message', 'error', 'detail', 'reason'];
 
-const E_MAIL_ADDRESS = /[^\s@<>"'(),;:=/]+@[^\s@<>"'(),;:=/]+/g;
+/** How text, URLs, HTML and JSON write `@`; `webhook/show-entry.ts` has the same. */
+const AT_SIGN = /[@＠﹫]|%(?:25)*40|&#0*64;?|&#x0*40;?|&commat;|\\u0040/i;
 
-/** The text with every e-mail address replaced: it may end up in logs and histories. */
+/** What may stand before it with spaces in it. */
+const QUOTED_NAME = new RegExp(`"[^"]*"(?=${AT_SIGN.source})`, 'gi');
+
+/**
+ * The text without e-mail addresses: it may end up in logs and histories. What an address may be
+ * made of is not asked: all goes that stands next to an `@` without a space.
+ */
 export function maskEmailAddresses(text: string): string {
-  return text.replace(E_MAIL_ADDRESS, '[e-mail address]');
+  return text
+    .replace(QUOTED_NAME, '')
+    .replace(/[^\s<>]+/g, (word) => (AT_SIGN.test(word) ? '[e-mail address]' : word));
 }
 
 /** One line of at most the given length, without e-mail addresses. */
 export function maskedLine(text: string, maxLength: number): string {
-  const line = maskEmailAddresses(text.slice(0, maxLength * 20))
-    .replace(/\s+/g, ' ')
-    .trim();
+  // Cut far behind what is shown: half an address at the cut would not be known as one.
+  const start = text.replace(/\s+/g, ' ').slice(0, maxLength * 20);
+  const line = maskEmailAddresses(start).trim();
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
 }
 
@@ -39,8 +48,9 @@ function reasonsIn(value: unknown, depth = 0): string {
 
 function textOf(body: string): string {
   if (!/^\s*(<!doctype|<html)/i.test(body)) return body;
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1];
-  return title ?? body.replace(/<(script|style)[^]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ');
+  // Each pattern ends at the next `<`, or takes all that it has read: a broken page is read once.
+  const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(body)?.[1];
+  return title ?? body.replace(/<(script|style)[^]*?(?:<\/\1>|$)/gi, ' ').replace(/<[^<>]*>/g, ' ');
 }
 
 function parsed(body: string): unknown {

@@ -200,6 +200,12 @@ const BATCHES: readonly Forgery[] = [
     () => bentBatch((data) => `${rsa(data).toString('base64')}\0`),
   ],
   [
+    'its signature before 4 kB of line feeds',
+    401,
+    'signatureMalformed',
+    () => bentBatch((data) => `${rsa(data).toString('base64')}${'\n'.repeat(4096)}`),
+  ],
+  [
     'base64url for base64',
     401,
     'signatureMalformed',
@@ -415,6 +421,12 @@ const NOTICES: readonly Forgery[] = [
   ],
   ['an empty signature', 401, 'signatureMalformed', () => notice(() => ({ 'x-signed': '' }))],
   [
+    'zeros for a signature, 3 kB of them',
+    401,
+    'signatureMalformed',
+    () => notice(() => ({ 'x-signed': Buffer.alloc(3100).toString('base64') })),
+  ],
+  [
     'half a signature',
     401,
     'signatureWrong',
@@ -543,6 +555,18 @@ const EVENTS: readonly Forgery[] = [
     401,
     'signatureWrong',
     () => realtime((body) => ({ [HMAC]: hmac(SECRET, body).slice(0, 32) })),
+  ],
+  [
+    'zeros for an HMAC, 3 kB of them',
+    401,
+    'signatureMalformed',
+    () => realtime(() => ({ [HMAC]: Buffer.alloc(3100).toString('hex') })),
+  ],
+  [
+    'zeros for a signature, 3 kB of them',
+    401,
+    'signatureMalformed',
+    () => realtime(() => ({ [RSA]: Buffer.alloc(3100).toString('base64') })),
   ],
   ['an empty HMAC', 401, 'signatureMalformed', () => realtime(() => ({ [HMAC]: '' }))],
   [

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import type { RequestListener, Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { closeServer, createHttpServer, listen } from '../webhook/http-server.js';
+import { createMetrics } from '../webhook/metrics.js';
 import { startTestWebhook, type Answer, type TestWebhook } from './support/webhook-harness.js';
 import { CALLBACKS, FORM, formRequest, hintRequest } from './support/webhook-signing.js';
 
@@ -47,6 +51,20 @@ const badRequests: [name: string, status: number, bytes: string][] = [
   ['a header of 40 kB', 431, `${HEAD}X: ${'a'.repeat(40_000)}\r\n\r\n`],
   ['an unknown method', 501, `BREW ${CALLBACKS} HTTP/1.1\r\nHost: x\r\n\r\n`],
   ['no HTTP at all', 501, '\x16\x03\x01\x02\x00'],
+  ...[
+    `http://webhook${CALLBACKS}`,
+    'http://xn--0/',
+    `http://[::1${CALLBACKS}`,
+    'http://[fe80::%25]/',
+    '//a@[::1#',
+    '/\\a@[::1#',
+    `${CALLBACKS}#part`,
+    '*',
+  ].map((target): [string, number, string] => [
+    `the target ${target}`,
+    400,
+    `OPTIONS ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+  ]),
 ];
 for (const [name, status, bytes] of badRequests) {
   test(`a request with ${name} is answered ${status}, counted and logged`, async () => {
@@ -105,6 +123,104 @@ test('a request that stalls is answered 408 after its time, and counted', async 
     assert.equal(await refusedAsBadHttp(impatient), 2);
   } finally {
     await impatient.close();
+  }
+});
+
+const CONNECT = 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n\r\n';
+
+async function methodsRefused(): Promise<number> {
+  const { text } = await metricsOf(webhook);
+  return Number(/refused_total\{reason="methodNotAllowed"\} (\d+)/.exec(text)?.[1] ?? 0);
+}
+
+test('CONNECT is answered 405 like every other method, and counted', async () => {
+  const refused = await methodsRefused();
+  const [head = '', body = ''] = (await exchange(webhook.port, CONNECT)).split('\r\n\r\n');
+  assert.match(head, /^HTTP\/1\.1 405 Method Not Allowed\r\n[^]*^Allow: POST$/m);
+  assert.equal((JSON.parse(body) as { error: string }).error, 'methodNotAllowed');
+  assert.equal(await methodsRefused(), refused + 1);
+});
+
+/** A server of ours with another app in it, for as long as it is used. */
+async function withServer(
+  handle: RequestListener,
+  use: (server: Server, client: Socket) => Promise<void>,
+): Promise<void> {
+  const server = createHttpServer(handle, {
+    logger: pino({ level: 'silent' }),
+    metrics: createMetrics(),
+    limits: { idleTimeoutMs: 100 },
+  });
+  const url = new URL(await listen(server, '127.0.0.1', 0));
+  const client = connect(Number(url.port), '127.0.0.1');
+  try {
+    await use(server, client);
+  } finally {
+    client.destroy();
+    await closeServer(server);
+  }
+}
+
+test('CONNECT on a connection that breaks does no harm', PATIENCE, () =>
+  withServer(
+    () => undefined,
+    async (server, client) => {
+      server.prependListener('connect', ({ socket }) => socket.destroy(new Error('reset')));
+      client.resume().write(CONNECT);
+      await once(client, 'close');
+    },
+  ),
+);
+
+/** More than the buffers between two sockets take. */
+const LARGE = 'a'.repeat(64 * 1024 * 1024);
+
+for (const [what, more] of [
+  ['its answer', ''],
+  ['its answer, and has sent CONNECT behind it,', CONNECT],
+] as const) {
+  test(`a client that does not read ${what} is closed after its time`, PATIENCE, () =>
+    withServer(
+      (_request, response) => response.end(LARGE),
+      async (server, client) => {
+        const [served] = (await once(server, 'connection')) as [Socket];
+        client.pause().write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${more}`);
+        await once(served, 'close');
+      },
+    ),
+  );
+}
+
+/** So many requests in one piece, of which the last asks for the end. */
+function pipelined(count: number): string {
+  const request = 'GET /metrics HTTP/1.1\r\nHost: x\r\n';
+  return `${`${request}\r\n`.repeat(count - 1)}${request}Connection: close\r\n\r\n`;
+}
+
+test('as many requests in one piece as may wait are answered, each', async () => {
+  const answers = await exchange(webhook.port, pipelined(20));
+  assert.equal(answers.match(/^HTTP\/1\.1 200 OK/gm)?.length, 20);
+});
+
+test('a connection on which more requests wait for answers is closed, and counted once', async () => {
+  const [refused, logged] = [await refusedAsBadHttp(webhook), webhook.log.length];
+  assert.equal(await exchange(webhook.port, pipelined(400)), '');
+  assert.equal(await refusedAsBadHttp(webhook), refused + 1);
+  assert.equal(webhook.log.slice(logged).filter((line) => line.includes('badHttp')).length, 1);
+});
+
+test('a connection whose requests wait for one another carries any number of them', async () => {
+  const strict = await startTestWebhook({ trust, limits: { maxUnanswered: 2 } });
+  try {
+    const socket = connect(strict.port, '127.0.0.1');
+    for (let sent = 0; sent < 200; sent += 1) {
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      assert.match(answer.toString(), /^HTTP\/1\.1 200 [^]*\{"status":"live"\}$/);
+    }
+    socket.destroy();
+  } finally {
+    await strict.close();
   }
 });
 

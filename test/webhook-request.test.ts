@@ -159,6 +159,9 @@ const wrongRoutes: [method: string, path: string, status: number][] = [
   ['GET', CALLBACKS, 405],
   ['PUT', CALLBACKS, 405],
   ['PROPFIND', CALLBACKS, 405],
+  ['OPTIONS', CALLBACKS, 405],
+  ['OPTIONS', '/metrics', 405],
+  ['OPTIONS', '/nothing', 404],
   ['POST', '/health/live', 405],
   ['POST', '/', 404],
   ['POST', '/callbacks', 404],
@@ -169,11 +172,29 @@ for (const [method, path, status] of wrongRoutes) {
   test(`${method} ${path} is answered ${status}`, async () => {
     const before = webhook.stored.length;
     const { headers, body } = newBatch();
-    const sent = method === 'GET' ? Buffer.alloc(0) : body;
+    const sent = ['GET', 'OPTIONS'].includes(method) ? Buffer.alloc(0) : body;
     const answer = await webhook.send({ method, path, headers, body: sent });
     assert.equal(answer.status, status);
     assert.ok(answer.json['error']);
+    assert.equal(answer.headers.allow !== undefined, status === 405);
     assert.equal(webhook.stored.length, before);
+  });
+}
+
+for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
+  test(`a header named ${name} does a batch no harm`, async () => {
+    const request = newBatch();
+    const headers = { ...request.headers, [name]: ['one', 'two'] };
+    assert.equal((await webhook.send({ ...request, headers })).status, 200);
+  });
+}
+
+for (const protocol of ['websocket', 'h2c']) {
+  test(`a batch that offers an upgrade to ${protocol} is answered like any other`, async () => {
+    const request = newBatch();
+    const headers = { ...request.headers, connection: 'Upgrade', upgrade: protocol };
+    const answer = await webhook.send({ ...request, headers });
+    assert.deepEqual([answer.status, answer.json], [200, { result: 'stored' }]);
   });
 }
 

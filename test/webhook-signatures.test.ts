@@ -7,6 +7,7 @@ import {
   decodeEither,
   decodeHex,
   matchesToken,
+  SIGNATURE_MAX_LENGTH,
   verifyHmac,
   verifyRsa,
 } from '../webhook/signatures.js';
@@ -133,6 +134,16 @@ for (const bad of ['', 'a', 'abc', 'aB', 'gg', '0x00', '00 00', '00\n']) {
     assert.equal(decodeHex(bad), undefined);
   });
 }
+
+test('a text longer than any signature is not decoded, of whatever it is made', () => {
+  const longest = 'A'.repeat(SIGNATURE_MAX_LENGTH);
+  assert.equal(decodeBase64(longest)?.length, (SIGNATURE_MAX_LENGTH / 4) * 3);
+  assert.equal(decodeHex(longest)?.length, SIGNATURE_MAX_LENGTH / 2);
+  for (const more of ['AAAA', '\n', ' ']) {
+    assert.deepEqual(decodeEither(longest + more), [], JSON.stringify(more));
+  }
+  assert.equal(decodeBase64('+\n'.repeat(8_000_000)), undefined);
+});
 
 test('what may be hex or base64 is decoded as both', () => {
   assert.deepEqual(decodeEither('abcd'), [

@@ -8,16 +8,18 @@ import {
   type Acknowledgement,
   type CallbackIntake,
 } from './callback-intake.js';
-import { UnsupportedTypeError } from './errors.js';
+import { MalformedError, UnsupportedTypeError } from './errors.js';
 import { rememberReadiness, type Readiness } from './health.js';
 import { createMetrics, type WebhookMetrics } from './metrics.js';
 import { answerRefusals, messageAndStack } from './refusals.js';
 import { readBody } from './request-body.js';
+import { createSharedWrites } from './shared-writes.js';
 import {
   bodyKindOf,
   checkToken,
   verifyCallback,
   type CallbackRequest,
+  type HeaderValues,
   type Trust,
   type VerifiedCallback,
 } from './verify-callback.js';
@@ -48,6 +50,7 @@ export function createApp(dependencies: WebhookDependencies): Koa {
   const intake = createCallbackIntake({ ...dependencies, now });
   const ready = rememberReadiness(dependencies.ready, now, logger);
   const budget = new BodyBudget(dependencies.bodyBudgetBytes);
+  const shareText = createSharedWrites<string>();
   const router = new Router();
   router.post([CALLBACK_PATH, `${CALLBACK_PATH}/:token`], (context) =>
     takeCallback(context, intake, { ...dependencies, metrics, budget }),
@@ -58,16 +61,27 @@ export function createApp(dependencies: WebhookDependencies): Koa {
   router.get('/health/ready', (context) => showReadiness(context, ready));
   router.get('/metrics', async (context) => {
     context.type = metrics.registry.contentType;
-    context.body = await metrics.registry.metrics();
+    context.body = await shareText('metrics', () => metrics.registry.metrics());
   });
   const app = new Koa();
   app.on('error', (error: unknown) => {
     recordUnsent(logger, error);
   });
   app.use(answerRefusals(logger, metrics));
+  app.use(requirePath);
   app.use(router.routes());
   app.use(router.allowedMethods());
   return app;
+}
+
+/** Of any other target the router may make a URL, which throws where the host in it is none. */
+const PATH = /^\/[^\s#]*$/;
+
+async function requirePath(context: Context, next: () => Promise<void>): Promise<void> {
+  if (!PATH.test(context.url)) {
+    throw new MalformedError('badHttp', 'what is asked for must be a path, from `/` on');
+  }
+  await next();
 }
 
 interface CallbackDependencies extends WebhookDependencies {
@@ -104,15 +118,28 @@ async function readRequest(
   bodyLimitBytes: number,
   share: BodyShare,
 ): Promise<CallbackRequest> {
-  const headers = context.req.headersDistinct;
+  const headers = headerValues(context.req.rawHeaders);
   const { type, charset } = context.request;
   const tokenMatched = checkToken(context.params['token'], trust.tokens);
-  const kind = bodyKindOf(headers['content-type'] ?? [], type, charset);
+  const kind = bodyKindOf(headers.get('content-type') ?? [], type, charset);
   if (!['', 'identity'].includes(context.get('Content-Encoding').toLowerCase())) {
     throw new UnsupportedTypeError('unsupportedEncoding', 'the body must not be compressed');
   }
   const body = await readBody(context.req, bodyLimitBytes, share);
   return { kind, tokenMatched, body, headers };
+}
+
+/** Node's own `headersDistinct` throws, in older versions, for a header named `__proto__`. */
+function headerValues(rawHeaders: readonly string[]): HeaderValues {
+  const values = new Map<string, string[]>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
+    const value = rawHeaders[index + 1] ?? '';
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  return values;
 }
 
 /** A connection that broke is nobody's error here, and its error holds the bytes of the request. */

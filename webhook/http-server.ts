@@ -1,6 +1,6 @@
 /** The HTTP server around the app: what it puts up with, how it begins and how it ends. */
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { answerBadHttp } from './bad-http.js';
 import type { WebhookMetrics } from './metrics.js';
@@ -14,6 +14,10 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** How often both are looked at: they may be exceeded by as much. */
   readonly checkIntervalMs: number;
+  /** Without a byte in either direction: whoever does not read the answers is closed after it. */
+  readonly idleTimeoutMs: number;
+  /** Requests on one connection that wait for their answers; with more of them it is closed. */
+  readonly maxUnanswered: number;
 }
 
 /** A callback is at most some megabytes: what takes longer to arrive will not arrive. */
@@ -22,31 +26,66 @@ const LIMITS: HttpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   checkIntervalMs: 5000,
+  idleTimeoutMs: 60_000,
+  // Hardly anybody sends a second one before the first is answered.
+  maxUnanswered: 20,
 };
 
 /** What a server counts and logs with. */
 interface HttpServerSurroundings {
   readonly logger: Logger;
   readonly metrics: WebhookMetrics;
-  readonly limits?: HttpLimits;
+  readonly limits?: Partial<HttpLimits>;
 }
 
 /** A server that does not listen yet. */
 export function createHttpServer(
   handle: RequestListener,
-  { logger, metrics, limits = LIMITS }: HttpServerSurroundings,
+  { logger, metrics, limits: changed }: HttpServerSurroundings,
 ): Server {
+  const limits = { ...LIMITS, ...changed };
   const options = {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
   };
-  const server = createServer(options, handle);
+  const refuse = (socket: Socket): void => {
+    metrics.refused('badHttp');
+    logger.warn({ reason: 'badHttp' }, 'more unanswered requests on a connection than it may have');
+    socket.destroy();
+  };
+  const server = createServer(options, boundUnanswered(handle, limits.maxUnanswered, refuse));
   server.maxConnections = limits.maxConnections;
+  server.setTimeout(limits.idleTimeoutMs);
   // Node itself would answer 417, uncounted and without a reason; a server may ignore it as well.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   answerBadHttp(server, logger, metrics);
   return server;
+}
+
+/**
+ * Requests that come in one piece are all read before any is answered, and each of those that wait
+ * takes memory, whether or not the sender ever reads an answer.
+ */
+function boundUnanswered(
+  handle: RequestListener,
+  max: number,
+  refuse: (socket: Socket) => void,
+): RequestListener {
+  const unanswered = new WeakMap<Socket, number>();
+  const add = (socket: Socket, more: number): number => {
+    const count = (unanswered.get(socket) ?? 0) + more;
+    unanswered.set(socket, count);
+    return count;
+  };
+  return (request, response) => {
+    const { socket } = request;
+    // Node goes on reading what came with the request for which it was closed.
+    if (socket.destroyed) return;
+    response.once('close', () => add(socket, -1));
+    if (add(socket, 1) > max) refuse(socket);
+    else handle(request, response);
+  };
 }
 
 /** Resolves with the URL, without a slash at the end; rejects with the system's error. */

@@ -12,8 +12,8 @@ export function answerRefusals(logger: Logger, metrics: WebhookMetrics): Middlew
   return async (context, next) => {
     try {
       await next();
-      const unanswered = refusalOfStatus(context.status);
-      if (unanswered !== undefined && context.body == null) throw unanswered;
+      const unanswered = refusalOfUnanswered(context);
+      if (unanswered !== undefined) throw unanswered;
     } catch (error) {
       const refusal = error instanceof Refusal ? error : internal(error);
       metrics.refused(refusal.reason);
@@ -23,12 +23,16 @@ export function answerRefusals(logger: Logger, metrics: WebhookMetrics): Middlew
   };
 }
 
-function refusalOfStatus(status: number): Refusal | undefined {
+/** To OPTIONS the router itself answers, 200 with an empty text: that is no answer either. */
+function refusalOfUnanswered({ status, method, body }: Context): Refusal | undefined {
+  if (body != null && body !== '') return undefined;
   if (status === 404) return new Refusal(404, 'notFound', 'there is nothing at this path');
-  if (status === 405 || status === 501) {
-    return new Refusal(405, 'methodNotAllowed', 'callbacks are sent with POST');
-  }
+  if (status === 405 || status === 501 || method === 'OPTIONS') return methodNotAllowed();
   return undefined;
+}
+
+export function methodNotAllowed(): Refusal {
+  return new Refusal(405, 'methodNotAllowed', 'callbacks are sent with POST');
 }
 
 function internal(error: unknown): Refusal {

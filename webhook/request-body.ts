@@ -13,7 +13,7 @@ export function readBody(
   share: BodyShare,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const gathered = new Gathered(limitBytes);
     let bytes = 0;
     const stopListening = (): void => {
       request.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff);
@@ -21,7 +21,7 @@ export function readBody(
     const take = (chunk: Buffer): void => {
       bytes += chunk.length;
       const refusal = lengthRefusal(bytes, limitBytes) ?? roomRefusal(share, chunk.length);
-      if (refusal === undefined) chunks.push(chunk);
+      if (refusal === undefined) gathered.add(chunk);
       else refuse(refusal);
     };
     const refuse = (refusal: Refusal): void => {
@@ -31,8 +31,7 @@ export function readBody(
     };
     const finish = (): void => {
       stopListening();
-      const [only] = chunks;
-      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes));
+      resolve(gathered.whole());
     };
     const breakOff = (): void => {
       refuse(new MalformedError('truncated', 'the body broke off before its end'));
@@ -43,6 +42,43 @@ export function readBody(
     else if (request.destroyed) breakOff();
     else request.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff);
   });
+}
+
+/**
+ * The bytes of a body so far, in one piece: kept one by one, chunks of a single byte would take
+ * some hundred times the memory that the limits count.
+ */
+class Gathered {
+  readonly #limitBytes: number;
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  /** Never more than the limit may be added. */
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  add(chunk: Buffer): void {
+    const length = this.#length + chunk.length;
+    if (this.#length === 0) {
+      // As a rule it is the whole body, which need not be copied.
+      this.#bytes = chunk;
+    } else {
+      if (length > this.#bytes.length) this.#grow(Math.min(2 * length, this.#limitBytes));
+      chunk.copy(this.#bytes, this.#length);
+    }
+    this.#length = length;
+  }
+
+  whole(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(capacity: number): void {
+    const larger = Buffer.allocUnsafe(capacity);
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
 }
 
 function roomRefusal(share: BodyShare, bytes: number): Refusal | undefined {

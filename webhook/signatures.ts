@@ -26,11 +26,15 @@ export async function verifyRsa(
   return false;
 }
 
+const HMAC_BYTES = 32;
+
 /** Whether any of the secrets made this HMAC-SHA256 over exactly these bytes. */
 export function verifyHmac(bytes: Buffer, mac: Buffer, secrets: readonly string[]): boolean {
+  // What cannot be one is not worth hashing 16 MB for.
+  if (mac.length !== HMAC_BYTES) return false;
   return secrets.reduce((found, secret) => {
     const expected = createHmac('sha256', secret).update(bytes).digest();
-    return (mac.length === expected.length && timingSafeEqual(mac, expected)) || found;
+    return timingSafeEqual(mac, expected) || found;
   }, false);
 }
 
@@ -45,10 +49,17 @@ function sha256(text: string): Buffer {
 }
 
 /**
+ * RSA-4096 in base64 has 684 characters: room for larger keys and line breaks. More is not looked
+ * at: it comes from strangers, and decoding 16 MB of it holds up everybody else.
+ */
+export const SIGNATURE_MAX_LENGTH = 4096;
+
+/**
  * Canonical base64 to bytes; undefined for anything else. Line breaks are allowed, as some
  * encoders wrap; a space was a `+` that a form decoder took away.
  */
 export function decodeBase64(text: string): Buffer | undefined {
+  if (text.length > SIGNATURE_MAX_LENGTH) return undefined;
   const compact = text.replace(/[\r\n]+/g, '').replaceAll(' ', '+');
   const bytes = Buffer.from(compact, 'base64');
   return bytes.length > 0 && bytes.toString('base64') === compact ? bytes : undefined;
@@ -56,6 +67,7 @@ export function decodeBase64(text: string): Buffer | undefined {
 
 /** Hex of one letter case to bytes; undefined for anything else. */
 export function decodeHex(text: string): Buffer | undefined {
+  if (text.length > SIGNATURE_MAX_LENGTH) return undefined;
   if (!/^(?:[0-9a-f]{2})+$|^(?:[0-9A-F]{2})+$/.test(text)) return undefined;
   return Buffer.from(text, 'hex');
 }

@@ -6,7 +6,14 @@
 import type { KeyObject } from 'node:crypto';
 import { MalformedError, SignatureError, UnsupportedTypeError } from './errors.js';
 import { parseForm, type FormField } from './form.js';
-import { decodeBase64, decodeEither, matchesToken, verifyHmac, verifyRsa } from './signatures.js';
+import {
+  decodeBase64,
+  decodeEither,
+  matchesToken,
+  SIGNATURE_MAX_LENGTH,
+  verifyHmac,
+  verifyRsa,
+} from './signatures.js';
 
 /** What the webhook believes in. Several of each, so that they can be rotated. */
 export interface Trust {
@@ -21,11 +28,13 @@ export interface Trust {
 /** The two bodies that callbacks have. */
 type BodyKind = 'form' | 'json';
 
+export type HeaderValues = ReadonlyMap<string, readonly string[]>;
+
 /** A request as the rules see it. */
 export interface CallbackRequest {
   readonly kind: BodyKind;
   /** Per name in lower case every value, so that a header given twice is seen. */
-  readonly headers: NodeJS.Dict<string[]>;
+  readonly headers: HeaderValues;
   readonly body: Buffer;
   /** The URL carried one of the configured tokens. */
   readonly tokenMatched: boolean;
@@ -150,12 +159,13 @@ async function genuineBytes(
   }
   const signature = decodeBase64(signatureText);
   if (signature === undefined) {
-    throw new SignatureError('signatureMalformed', `the signature of \`${name}\` is not base64`);
+    throw malformedSignature(`the signature of \`${name}\` is not base64`);
   }
-  for (const bytes of [field.value, field.withPlusKept]) {
-    if (bytes === undefined) continue;
-    if (await verifyRsa('sha1', bytes, signature, trust.publicKeys)) return bytes;
-  }
+  const isSigned = (bytes: Buffer): Promise<boolean> =>
+    verifyRsa('sha1', bytes, signature, trust.publicKeys);
+  if (await isSigned(field.value)) return field.value;
+  const { withPlusKept } = field;
+  if (withPlusKept !== undefined && (await isSigned(withPlusKept))) return withPlusKept;
   throw wrongSignature(`\`${name}\``, 'LEGALESIGN_CERTIFICATES');
 }
 
@@ -189,11 +199,16 @@ function checkBodyHmac(text: string, body: Buffer, { hmacSecrets }: Trust): true
 function decodedHeader(name: string, text: string): readonly Buffer[] {
   const candidates = decodeEither(text);
   if (candidates.length > 0) return candidates;
-  throw new SignatureError('signatureMalformed', `${name} is neither hex nor base64`);
+  throw malformedSignature(`${name} is neither hex nor base64`);
 }
 
-function onlyValue(headers: NodeJS.Dict<string[]>, name: string): string | undefined {
-  const values = headers[name] ?? [];
+function malformedSignature(what: string): SignatureError {
+  const message = `${what} of at most ${SIGNATURE_MAX_LENGTH} characters`;
+  return new SignatureError('signatureMalformed', message);
+}
+
+function onlyValue(headers: HeaderValues, name: string): string | undefined {
+  const values = headers.get(name) ?? [];
   if (values.length <= 1) return values[0];
   throw new SignatureError('signatureRepeated', `${name} is there more than once`);
 }

@@ -35,9 +35,6 @@ const REASONS: ReadonlyMap<number, readonly RefusalReason[]> = new Map([
   [501, ['badHttp']],
 ]);
 
-/** Answers of Node's server itself, or to HEAD and OPTIONS: without a body. */
-const BODYLESS_METHODS = ['HEAD', 'OPTIONS'];
-
 /** A sender that has nothing more to say, in ms. */
 const HALF_CLOSE_MS = 100;
 
@@ -110,7 +107,7 @@ function checkAnswer(answer: string, request: HostileRequest): string {
   assert.ok(reasons !== undefined, `answered ${final.slice(0, 300)}`);
   // Node's own answer to a request without a host: an empty body in chunks.
   if (body === '' || body === '0\r\n\r\n') {
-    const isBodyless = BODYLESS_METHODS.includes(request.method) || request.wire !== undefined;
+    const isBodyless = request.method === 'HEAD' || request.wire !== undefined;
     assert.ok(isBodyless, `no reason in ${final.slice(0, 300)}`);
     return String(status);
   }

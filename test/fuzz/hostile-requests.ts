@@ -140,7 +140,7 @@ const contentType = fc
 
 const elsewhere = fc
   .tuple(
-    fc.constantFrom('POST', 'POST', 'GET', 'PUT', 'OPTIONS', 'HEAD', 'BREW'),
+    fc.constantFrom('POST', 'POST', 'GET', 'PUT', 'OPTIONS', 'HEAD', 'BREW', 'CONNECT'),
     fc.constantFrom(
       `${CALLBACKS}/${TOKEN}`,
       `${CALLBACKS}/%E0%A4%A`,
@@ -148,6 +148,12 @@ const elsewhere = fc
       `${CALLBACKS}/__proto__`,
       `${CALLBACKS}//`,
       `http://elsewhere${CALLBACKS}`,
+      `http://[::1${CALLBACKS}`,
+      'http://xn--0/',
+      'http://[fe80::%25]/',
+      '//a@[::1#',
+      '/\\a@[::1#',
+      `${CALLBACKS}#part`,
       `${CALLBACKS}?token=${TOKEN}`,
       '*',
       '//',

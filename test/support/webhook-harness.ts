@@ -34,7 +34,7 @@ export interface TestWebhook {
 
 export type TestWebhookOptions = Partial<Omit<WebhookDependencies, 'inbox' | 'logger'>> & {
   readonly store?: (message: InboxMessage) => Promise<StoreResult>;
-  readonly limits?: HttpLimits;
+  readonly limits?: Partial<HttpLimits>;
   /** The app in a server that is not ours. */
   readonly isMounted?: boolean;
 };
