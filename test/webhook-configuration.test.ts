@@ -61,6 +61,7 @@ test('everything can be set', () => {
     WEBHOOK_HOST: '::1',
     WEBHOOK_PORT: '0',
     WEBHOOK_TOKENS: `${TOKEN}, ${OTHER_TOKEN} ,`,
+    WEBHOOK_TOKEN_REQUIRED: 'on',
     WEBHOOK_MAX_AGE: '36h',
     WEBHOOK_BODY_LIMIT: '512 KiB',
     WEBHOOK_BODY_BUDGET: '2GiB',
@@ -74,7 +75,12 @@ test('everything can be set', () => {
   assert.deepEqual(configuration, {
     host: '::1',
     port: 0,
-    trust: { publicKeys: [], hmacSecrets: [OTHER_TOKEN, TOKEN], tokens: [TOKEN, OTHER_TOKEN] },
+    trust: {
+      publicKeys: [],
+      hmacSecrets: [OTHER_TOKEN, TOKEN],
+      tokens: [TOKEN, OTHER_TOKEN],
+      requiresToken: true,
+    },
     maxAgeMs: 36 * 3_600_000,
     bodyLimitBytes: 512 * 1024,
     bodyBudgetBytes: 2 * 1024 ** 3,
@@ -162,6 +168,7 @@ const badValues: [name: string, value: string][] = [
   ['WEBHOOK_SPOOL_LIMIT', '0'],
   ['WEBHOOK_SPOOL_LIMIT', '100GiB'],
   ['WEBHOOK_TOKENS', 'a-token-of-many/letters'],
+  ['WEBHOOK_TOKEN_REQUIRED', 'yes'],
   ['WEBHOOK_TOKENS', `${TOKEN},fifteen-letters`],
   ['LEGALESIGN_HMAC_SECRETS', `${TOKEN},fifteen-letters`],
   ['LEGALESIGN_HMAC_SECRETS', brokenCertificate()],
@@ -179,6 +186,11 @@ for (const env of [{}, { WEBHOOK_TOKENS: ' , ' }, { LEGALESIGN_CERTIFICATES: '' 
     assert.match(problemsOf(env).join(), /nothing to verify callbacks with/);
   });
 }
+
+test('a token that is required, of which there is none, is a problem', () => {
+  const environment = { LEGALESIGN_HMAC_SECRETS: TOKEN, WEBHOOK_TOKEN_REQUIRED: 'on' };
+  assert.match(problemsOf(environment).join(), /WEBHOOK_TOKENS names none/);
+});
 
 test('all problems are told at once', () => {
   const problems = problemsOf({ WEBHOOK_PORT: 'x', WEBHOOK_MAX_AGE: 'x', LOG_LEVEL: 'x' });

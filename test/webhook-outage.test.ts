@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +32,7 @@ import {
   recipientEvent,
   jsonRequest,
 } from './support/webhook-signing.js';
-import { makeFolder, mountSmallDisk, recordFiles } from './support/webhook-spool.js';
+import { makeFolder, mountExt4Disk, mountSmallDisk, recordFiles } from './support/webhook-spool.js';
 
 async function sendOne(webhook: WebhookProcess, callback: NumberedCallback): Promise<void> {
   const { status, text } = await webhook.send(callback.request);
@@ -371,6 +371,49 @@ test('a disk that fills in the outage: 503 for what does not fit, and 200 again 
   await caughtUp(next);
   await assertDelivered(temporal, [...kept, ...refused]);
   assert.equal(await next.metric('spool_damaged_total'), 0);
+});
+
+test('a webhook killed on a full disk: the next one finds it full, and delivers what waits in order', async (context) => {
+  const disk = await mountExt4Disk(context, '3M');
+  if (disk === undefined) {
+    context.skip('this user may not mount an ext4 disk, or has no mkfs.ext4');
+    return;
+  }
+  const temporal = await openTemporal(context);
+  const data = join(disk, 'data');
+  const place = await makeWebhookPlace(context, temporal, data);
+  const first = await place.start();
+  await temporal.kill();
+  const kept = await sendInOrder(first, place, 40);
+  // The smaller ones fit where the larger no longer do.
+  for (const bytes of [100_000, 1000]) {
+    const fill = async (): Promise<never> => {
+      for (;;) await appendFile(join(disk, 'filler'), Buffer.alloc(bytes));
+    };
+    await assert.rejects(fill, { code: 'ENOSPC' });
+  }
+  for (let isFull = false; !isFull;) {
+    const callback = newBatch(place);
+    const { status } = await first.send(callback.request);
+    isFull = status === 503;
+    if (!isFull) kept.push(callback);
+  }
+  await first.end('SIGKILL');
+  await assert.rejects(mkdir(join(disk, 'folder')), { code: 'ENOSPC' });
+  const second = await place.start();
+  assert.equal(await second.metric('spool_entries'), kept.length);
+  assert.equal(await second.metric('spool_stranded_entries'), 0);
+  const { json } = await second.get('/health/ready');
+  const { state, entries } = json['spool'] as Record<string, unknown>;
+  assert.deepEqual([state, entries], ['holding', kept.length]);
+  assert.equal((await second.send(newBatch(place).request)).status, 503);
+  await temporal.start();
+  await caughtUp(second);
+  const after = await sendInOrder(second, place, 3);
+  await assertDelivered(temporal, [...kept, ...after]);
+  context.diagnostic(`${kept.length} delivered`);
+  assert.equal(await second.end('SIGTERM'), 0);
+  assert.deepEqual(await readdir(join(data, 'spool')), []);
 });
 
 test('a spool at its limit answers 503 and keeps what it has', async (context) => {

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { CallbackInbox, InboxMessage, StoreResult } from '../webhook/callback-inbox.js';
 import { UnavailableError } from '../webhook/errors.js';
+import { AliveMark } from '../webhook/spool/alive-mark.js';
 import { CallbackSpool } from '../webhook/spool/callback-spool.js';
 import { createSpoolCounters, showSpool } from '../webhook/spool-metrics.js';
 import { SpoolingInbox } from '../webhook/spooling-inbox.js';
@@ -79,6 +80,7 @@ interface SettingOptions {
   readonly answers?: () => Promise<boolean>;
   readonly atOnce?: number;
   readonly retryEveryMs?: number;
+  readonly adoptEveryMs?: number;
   readonly groupsFrom?: number;
   readonly groupsFromMs?: number;
 }
@@ -291,6 +293,48 @@ test('what waits when the webhook closes is handed over by the next, before what
   assert.deepEqual(temporal.taken, numbers(0, 51));
 });
 
+test('what another webhook leaves in an outage is handed over in its place', async (context) => {
+  const temporal = new ScriptedInbox();
+  temporal.isAway();
+  const dying = await setUp(context, { temporal });
+  const { folder } = dying;
+  const staying = await setUp(context, { folder, temporal, adoptEveryMs: 5 });
+  await dying.store(...numbers(0, 10));
+  await until(() => Date.now() > (dying.spool.status().oldestMs ?? 0));
+  await staying.store(...numbers(10, 20));
+  await dying.spooling.close();
+  await until(async () => (await staying.metric('entries')) === 20);
+  assert.equal(staying.spooling.report().state, 'holding');
+  temporal.isBack();
+  await idle(staying);
+  assert.deepEqual(temporal.taken, numbers(0, 20));
+});
+
+test('callbacks that cannot be taken over are told, and hold up no others until they can', async (context) => {
+  const first = await setUp(context);
+  first.temporal.isAway();
+  await first.store(...numbers(0, 5));
+  await first.spooling.close();
+  const refused = context.mock.method(AliveMark, 'set', () => Promise.reject(new Error('ENOSPC')));
+  const { folder } = first;
+  const setting = await setUp(context, { folder, adoptEveryMs: 5 });
+  const { state, entries, strandedEntries } = setting.spooling.report();
+  assert.deepEqual([state, entries, strandedEntries], ['stranded', 5, 5]);
+  assert.deepEqual(
+    [
+      await setting.metric('entries'),
+      await setting.metric('stranded_entries'),
+      await setting.metric('in_use'),
+    ],
+    [5, 5, 0],
+  );
+  assert.deepEqual(await setting.store('5'), ['stored']);
+  refused.mock.restore();
+  await idle(setting);
+  assert.deepEqual(setting.temporal.taken, ['5', ...numbers(0, 5)]);
+  assert.equal(await setting.metric('stranded_entries'), 0);
+});
+
 test('a webhook that closes while it hands over ends what is under way, and keeps the rest', async (context) => {
   const temporal = new ScriptedInbox();
   const first = await setUp(context, { temporal });
@@ -338,6 +382,8 @@ test('where the spool cannot be written, each callback asks Temporal', async (co
   setting.temporal.isAway();
   await assert.rejects(setting.store('0'), UnavailableError);
   await idle(setting);
+  assert.ok(setting.log.some((line) => line.includes('the next callback asks Temporal')));
+  assert.ok(!setting.log.some((line) => line.includes('go to Temporal again')));
   setting.temporal.isBack();
   assert.deepEqual(await setting.store('1'), ['stored']);
 });

@@ -120,7 +120,7 @@ async function readRequest(
 ): Promise<CallbackRequest> {
   const headers = headerValues(context.req.rawHeaders);
   const { type, charset } = context.request;
-  const tokenMatched = checkToken(context.params['token'], trust.tokens);
+  const tokenMatched = checkToken(context.params['token'], trust);
   const kind = bodyKindOf(headers.get('content-type') ?? [], type, charset);
   if (!['', 'identity'].includes(context.get('Content-Encoding').toLowerCase())) {
     throw new UnsupportedTypeError('unsupportedEncoding', 'the body must not be compressed');

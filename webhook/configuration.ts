@@ -116,7 +116,12 @@ function readTrust(settings: Settings): Trust {
       settings.problem(`${name}: each has at least ${SECRET_MIN_LENGTH} characters`);
     }
   }
-  return { publicKeys: readAllKeys(paths, settings), hmacSecrets, tokens };
+  const requiresToken = settings.oneOf('WEBHOOK_TOKEN_REQUIRED', ['on', 'off'], 'off') === 'on';
+  if (requiresToken && tokens.length === 0) {
+    settings.problem('WEBHOOK_TOKEN_REQUIRED is on, and WEBHOOK_TOKENS names none');
+  }
+  const publicKeys = readAllKeys(paths, settings);
+  return { publicKeys, hmacSecrets, tokens, ...(requiresToken && { requiresToken }) };
 }
 
 function readAllKeys(paths: readonly string[], settings: Settings): readonly KeyObject[] {

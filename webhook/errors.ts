@@ -12,6 +12,7 @@ export type RefusalReason =
   | 'signedPartMissing'
   | 'noKey'
   | 'tokenWrong'
+  | 'tokenMissing'
   | 'formMalformed'
   | 'fieldRepeated'
   | 'fieldMissing'

@@ -39,9 +39,9 @@ export async function openOutageSpool(options: OutageSpoolOptions): Promise<Outa
     inbox: spooling,
     async ready() {
       const report = spooling.report();
-      const temporal = report.state === 'idle' ? await askTemporal(logger) : undefined;
-      if (temporal?.ok === true) return { ok: true, spool: report };
-      const problem = await spool.problem();
+      const asksTemporal = report.state === 'idle' || report.state === 'stranded';
+      const temporal = asksTemporal ? await askTemporal(logger) : undefined;
+      const problem = temporal?.ok === true ? undefined : await spool.problem();
       const reason = reasonFor(temporal, report, problem);
       return { ok: problem === undefined, ...(reason !== undefined && { reason }), spool: report };
     },
@@ -53,11 +53,13 @@ const SILENT: Pick<Logger, 'warn'> = { warn: () => undefined };
 
 function reasonFor(
   temporal: Readiness | undefined,
-  { state }: SpoolReport,
+  { state, strandedEntries }: SpoolReport,
   problem: string | undefined,
 ): string | undefined {
   const away =
     temporal?.reason ?? (state === 'holding' ? 'Temporal takes no callbacks' : undefined);
-  const reasons = [away, problem].filter((reason) => reason !== undefined);
+  const stranded =
+    strandedEntries > 0 ? 'callbacks of a process that died cannot be taken over' : undefined;
+  const reasons = [away, problem, stranded].filter((reason) => reason !== undefined);
   return reasons.length > 0 ? reasons.join('; ') : undefined;
 }

@@ -86,7 +86,8 @@ export class SpoolHandover {
     const { spool, atOnce = 1 } = this.#options;
     this.#handedOver = 0;
     while (!signal.aborted) {
-      const isMany = this.#failures === 0 && this.#areMany(spool.status().entries);
+      const { entries, strandedEntries } = spool.status();
+      const isMany = this.#failures === 0 && this.#areMany(entries - strandedEntries);
       const count = isMany ? GROUP_MAX_MEMBERS : atOnce;
       const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
       if (waiting.length === 0 && spool.isIdle) break;

@@ -61,7 +61,16 @@ const GAUGES: readonly [name: string, help: string, read: (report: SpoolReport) 
   ['limit_bytes', 'Bytes that these files may have.', ({ limitBytes }) => limitBytes],
   ['oldest_seconds', 'How long the first has waited.', ({ oldestSeconds }) => oldestSeconds],
   ['failed_entries', 'Callbacks set apart.', ({ failedEntries }) => failedEntries],
-  ['in_use', 'Whether new callbacks go to the spool.', ({ state }) => (state === 'idle' ? 0 : 1)],
+  [
+    'stranded_entries',
+    'Callbacks that a dead process left and that cannot be taken over.',
+    ({ strandedEntries }) => strandedEntries,
+  ],
+  [
+    'in_use',
+    'Whether new callbacks go to the spool.',
+    ({ state }) => (state === 'holding' || state === 'handingOver' ? 1 : 0),
+  ],
 ];
 
 /** Shows in a registry how much waits. */

@@ -15,13 +15,17 @@ const RETRY_FAILED_EVERY_MS = 10 * 60_000;
 interface SpoolingInboxOptions extends SpoolHandoverOptions {
   /** How long what has failed is left alone, in ms; 10 minutes unless told. */
   readonly retryEveryMs?: number;
+  /** How often it is looked for what dead processes left, in ms; 30 s unless told. */
+  readonly adoptEveryMs?: number;
 }
 
 /**
  * `idle`: callbacks go to Temporal. `holding`: they wait, because Temporal takes none.
- * `handingOver`: it does again, and new ones queue behind those that wait.
+ * `handingOver`: it does again, and new ones queue behind those that wait. `stranded`: callbacks go
+ * to Temporal, while some wait that a dead process left and this one cannot take over, yet: they
+ * must not hold up all others.
  */
-export type SpoolState = 'idle' | 'holding' | 'handingOver';
+export type SpoolState = 'idle' | 'holding' | 'handingOver' | 'stranded';
 
 /** What people and machines are told of the spool. */
 export interface SpoolReport extends Omit<SpoolStatus, 'oldestMs'> {
@@ -54,19 +58,23 @@ export class SpoolingInbox implements CallbackInbox {
 
   /** Takes over what dead processes left. To be awaited before the first callback. */
   async start(): Promise<void> {
-    const { spool, retryEveryMs = RETRY_FAILED_EVERY_MS } = this.#options;
+    const { spool } = this.#options;
+    const { adoptEveryMs = ADOPT_EVERY_MS, retryEveryMs = RETRY_FAILED_EVERY_MS } = this.#options;
     const regularly = (action: () => Promise<void>, everyMs: number): void => {
-      const act = async (): Promise<void> => {
-        if (this.#catchingUp !== undefined) return;
-        await action();
-        this.#catchUpIfNeeded();
-      };
-      this.#timers.push(setInterval(() => void act(), everyMs).unref());
+      this.#timers.push(setInterval(() => void action(), everyMs).unref());
     };
-    await spool.adopt();
-    this.#catchUpIfNeeded();
-    regularly(() => spool.adopt(), ADOPT_EVERY_MS);
-    regularly(() => spool.retryFailed(), retryEveryMs);
+    const adopt = async (): Promise<void> => {
+      await spool.adopt();
+      this.#catchUpIfNeeded();
+    };
+    await adopt();
+    // In an outage too: what another process left then is older than what comes here.
+    regularly(adopt, adoptEveryMs);
+    regularly(async () => {
+      if (this.#catchingUp !== undefined) return;
+      await spool.retryFailed();
+      this.#catchUpIfNeeded();
+    }, retryEveryMs);
   }
 
   store(message: InboxMessage): Promise<StoreResult> {
@@ -76,7 +84,7 @@ export class SpoolingInbox implements CallbackInbox {
   report(nowMs: number = Date.now()): SpoolReport {
     const { oldestMs = nowMs, ...status } = this.#options.spool.status();
     const oldestSeconds = Math.max(0, Math.floor((nowMs - oldestMs) / 1000));
-    return { state: this.#state, ...status, oldestSeconds };
+    return { state: this.#stateWith(status.strandedEntries), ...status, oldestSeconds };
   }
 
   /** Ends what is under way; what waits stays for the next process. */
@@ -87,8 +95,8 @@ export class SpoolingInbox implements CallbackInbox {
     await this.#options.spool.close();
   }
 
-  get #state(): SpoolState {
-    if (this.#catchingUp === undefined) return 'idle';
+  #stateWith(strandedEntries: number): SpoolState {
+    if (this.#catchingUp === undefined) return strandedEntries > 0 ? 'stranded' : 'idle';
     return this.#handover.isMoving ? 'handingOver' : 'holding';
   }
 
@@ -141,7 +149,8 @@ export class SpoolingInbox implements CallbackInbox {
     while (!signal.aborted && !spool.isIdle) await this.#handover.run(signal);
     if (signal.aborted) return;
     this.#catchingUp = undefined;
+    if (this.#handover.isMoving) logger.info('callbacks go to Temporal again');
+    else logger.info('nothing to hand over: the next callback asks Temporal');
     await spool.rest();
-    logger.info('callbacks go to Temporal again');
   }
 }

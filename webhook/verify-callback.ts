@@ -23,6 +23,11 @@ export interface Trust {
   readonly hmacSecrets: readonly string[];
   /** URL tokens: the only thing that lets an unsigned callback in, as a hint. */
   readonly tokens: readonly string[];
+  /**
+   * Signed callbacks need a token too: the provider signs for all its customers with one key, and
+   * not to whom.
+   */
+  readonly requiresToken?: boolean;
 }
 
 /** The two bodies that callbacks have. */
@@ -72,8 +77,17 @@ export function bodyKindOf(
   return kind;
 }
 
-/** Whether the URL's token admits hints. SignatureError for one that is there and wrong. */
-export function checkToken(token: string | undefined, tokens: readonly string[]): boolean {
+/**
+ * Whether the URL's token admits hints. SignatureError for one that is there and wrong, and for
+ * none where one is required.
+ */
+export function checkToken(
+  token: string | undefined,
+  { tokens, requiresToken = false }: Pick<Trust, 'tokens' | 'requiresToken'>,
+): boolean {
+  if (token === undefined && requiresToken) {
+    throw new SignatureError('tokenMissing', 'every callback needs a token of WEBHOOK_TOKENS here');
+  }
   if (token === undefined || tokens.length === 0) return false;
   if (matchesToken(token, tokens)) return true;
   throw new SignatureError('tokenWrong', 'the token in the URL is not one of WEBHOOK_TOKENS');

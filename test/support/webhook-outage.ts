@@ -52,8 +52,10 @@ export async function openTemporal(context: TestContext): Promise<TestTemporal> 
       server = await startTemporalServer({ binary, port, databaseFile, searchAttributes, onExit });
     },
     async kill() {
-      if (server !== undefined) process.kill(server.pid, 'SIGKILL');
-      await server?.exited;
+      const killed = server;
+      server = undefined;
+      if (killed !== undefined) process.kill(killed.pid, 'SIGKILL');
+      await killed?.exited;
     },
     freeze(isFrozen) {
       if (server !== undefined) process.kill(server.pid, isFrozen ? 'SIGSTOP' : 'SIGCONT');

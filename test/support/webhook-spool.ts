@@ -96,7 +96,7 @@ export interface SmallDisk {
   setReadOnly(isReadOnly: boolean): Promise<void>;
 }
 
-/** Undefined where this user may mount none. */
+/** Undefined where this user may mount none. The size may be followed by other options. */
 export async function mountSmallDisk(
   context: TestContext,
   size: string,
@@ -104,20 +104,47 @@ export async function mountSmallDisk(
   const folder = await mkdtemp(join(tmpdir(), 'countersign-disk-'));
   const mount = (options: string): Promise<unknown> =>
     run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
-  try {
-    await mount(`size=${size}`);
-  } catch {
-    await rmdir(folder);
-    return undefined;
-  }
-  context.after(async () => {
-    await run('umount', ['--lazy', folder]);
-    await rmdir(folder);
-  });
+  if (!(await mounts(context, folder, () => mount(`size=${size}`)))) return undefined;
   return {
     folder,
     setReadOnly: async (isReadOnly) => {
       await mount(`remount,${isReadOnly ? 'ro' : 'rw'}`);
     },
   };
+}
+
+/**
+ * A folder on an ext4 disk, where, unlike on a tmpfs, a folder needs a block. Undefined where this
+ * user may mount none or cannot make one.
+ */
+export async function mountExt4Disk(
+  context: TestContext,
+  size: string,
+): Promise<string | undefined> {
+  const image = join(await makeFolder(), 'image');
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-disk-'));
+  const isMounted = await mounts(context, folder, async () => {
+    await run('mkfs.ext4', ['-q', '-F', image, size]);
+    await run('mount', ['-o', 'loop', image, folder]);
+  });
+  return isMounted ? folder : undefined;
+}
+
+/** Until the test ends. */
+async function mounts(
+  context: TestContext,
+  folder: string,
+  mount: () => Promise<unknown>,
+): Promise<boolean> {
+  try {
+    await mount();
+  } catch {
+    await rmdir(folder);
+    return false;
+  }
+  context.after(async () => {
+    await run('umount', ['--lazy', folder]);
+    await rmdir(folder);
+  });
+  return true;
 }

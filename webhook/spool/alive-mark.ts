@@ -20,41 +20,54 @@ const SOCKET_PATH_MAX_BYTES = 100;
 /** What a folder says of its process. */
 type FoundMark = 'alive' | 'dead' | 'none';
 
-/** A mark that is set. */
+/** A mark that is set. It goes where its folder goes, whatever that is called. */
 export class AliveMark {
-  readonly #folder: string;
   readonly #server: Server;
 
-  private constructor(folder: string, server: Server) {
-    this.#folder = folder;
+  private constructor(server: Server) {
     this.#server = server;
   }
 
-  /** Marks a folder as this process's, and keeps the process from ending in no way. */
+  /**
+   * Marks a folder as this process's, and keeps the process from ending in no way. A dead mark is
+   * removed first: where there is no inode for another file, there is the one that it had.
+   */
   static async set(folder: string): Promise<AliveMark> {
+    await AliveMark.remove(folder);
     const server = createServer((socket) => socket.destroy());
     server.unref();
+    const mark = new AliveMark(server);
     await withSocketPath(folder, SOCKET_TO_BE, (path) => listen(server, path));
-    await rename(join(folder, SOCKET_TO_BE), join(folder, SOCKET));
-    return new AliveMark(folder, server);
+    try {
+      await rename(join(folder, SOCKET_TO_BE), join(folder, SOCKET));
+      return mark;
+    } catch (error) {
+      await mark.release();
+      throw error;
+    }
   }
 
   /**
    * `none`: there is no mark, not yet or no longer. `dead`: there is one that nobody answers, and
    * nobody will again. `alive` in every case of doubt.
    */
-  static find(folder: string): Promise<FoundMark> {
-    return withSocketPath(folder, SOCKET, call);
+  static async find(folder: string): Promise<FoundMark> {
+    try {
+      return await withSocketPath(folder, SOCKET, call);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return 'none';
+      throw error;
+    }
   }
 
-  async clear(): Promise<void> {
+  /** From now on it is dead. */
+  async release(): Promise<void> {
     await new Promise((resolve) => this.#server.close(resolve));
-    await AliveMark.remove(this.#folder);
   }
 
-  /** Takes away a mark that is dead. */
-  static remove(folder: string): Promise<void> {
-    return rm(join(folder, SOCKET), { force: true });
+  /** Takes away a mark that is dead, or was never finished. */
+  static async remove(folder: string): Promise<void> {
+    for (const name of [SOCKET, SOCKET_TO_BE]) await rm(join(folder, name), { force: true });
   }
 }
 

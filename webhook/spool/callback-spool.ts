@@ -6,7 +6,7 @@ import { recordBytes } from './record-format.js';
 import { RECORD_FILE_BYTES } from './record-log.js';
 import { reportFindings } from './spool-findings.js';
 import { SpoolHome } from './spool-home.js';
-import type { NewRecord, SpoolEntry } from './spool-queue.js';
+import type { NewRecord, SpoolEntry, SpoolQueue } from './spool-queue.js';
 import { byArrival } from './waiting-order.js';
 
 export type { SpoolEntry };
@@ -36,6 +36,8 @@ export interface SpoolStatus {
   readonly oldestMs?: number;
   /** Kept apart because Temporal refused them one by one. */
   readonly failedEntries: number;
+  /** Of the entries, those that a dead process left and this one cannot take over, yet. */
+  readonly strandedEntries: number;
 }
 
 /** What waits takes all the room that it may. */
@@ -146,14 +148,16 @@ export class CallbackSpool {
   }
 
   status(): SpoolStatus {
-    const { queues } = this.#home;
-    const times = queues.flatMap(({ oldestMs }) => oldestMs ?? []);
+    const { queues, stranded } = this.#home;
+    const all = [...queues, ...stranded];
+    const times = all.flatMap(({ oldestMs }) => oldestMs ?? []);
     return {
-      entries: queues.reduce((total, { entries }) => total + entries, 0),
+      entries: sumOf(all, ({ entries }) => entries),
       bytes: this.#bytes,
       limitBytes: this.#limitBytes,
       ...(times.length > 0 && { oldestMs: Math.min(...times) }),
-      failedEntries: queues.reduce((total, { failedEntries }) => total + failedEntries, 0),
+      failedEntries: sumOf(queues, ({ failedEntries }) => failedEntries),
+      strandedEntries: sumOf(stranded, ({ entries }) => entries),
     };
   }
 
@@ -180,7 +184,7 @@ export class CallbackSpool {
   }
 
   get #bytes(): number {
-    return this.#home.queues.reduce((total, { bytes }) => total + bytes, 0);
+    return sumOf([...this.#home.queues, ...this.#home.stranded], ({ bytes }) => bytes);
   }
 
   async #write(records: readonly NewRecord[]): Promise<void> {
@@ -192,4 +196,8 @@ export class CallbackSpool {
       throw error;
     }
   }
+}
+
+function sumOf(queues: readonly SpoolQueue[], of: (queue: SpoolQueue) => number): number {
+  return queues.reduce((total, queue) => total + of(queue), 0);
 }

@@ -12,9 +12,14 @@ const TRIAL_BYTES = 4096;
 export class SpoolHome {
   /** Those that may hold something, in no order. */
   readonly queues: SpoolQueue[] = [];
+  /** What dead processes left and this one cannot take over, yet: there to be counted. */
+  stranded: readonly SpoolQueue[] = [];
   readonly #spoolFolder: string;
   readonly #findings: SpoolFindings;
   readonly #logger: Logger;
+  /** Those of dead processes. */
+  readonly #adopted = new Set<ProcessFolder>();
+  #adopting: Promise<void> | undefined;
   #process: Promise<ProcessFolder> | undefined;
   #own: Promise<SpoolQueue> | undefined;
 
@@ -44,13 +49,9 @@ export class SpoolHome {
   }
 
   /** Takes over what dead processes left. Never fails: what cannot be read is told and stays. */
-  async adopt(): Promise<void> {
-    for (const path of await this.#tried([], () => findProcessFolders(this.#spoolFolder))) {
-      for (const orphan of await this.#tried([], () => findOrphans(path))) {
-        await this.#tried(undefined, () => this.#adopt(orphan));
-      }
-      await this.#tried(undefined, () => clearAway(path));
-    }
+  adopt(): Promise<void> {
+    this.#adopting ??= this.#adoptAll().finally(() => (this.#adopting = undefined));
+    return this.#adopting;
   }
 
   /** Writes something, and takes it away again. Throws the system's error where that fails. */
@@ -77,30 +78,82 @@ export class SpoolHome {
   /** Removes adopted queues that are done. */
   async removeEmpty(): Promise<void> {
     const own = await this.#own?.catch(() => undefined);
-    for (const queue of this.queues.filter((each) => each !== own && each.isEmpty)) {
-      this.queues.splice(this.queues.indexOf(queue), 1);
+    const done = this.queues.filter((each) => each !== own && each.isEmpty);
+    for (const queue of done) {
+      const index = this.queues.indexOf(queue);
+      // While this one waited, another call may have removed it.
+      if (index === -1) continue;
+      this.queues.splice(index, 1);
       await this.#tried(undefined, () => queue.remove());
     }
+    if (done.length > 0) await this.#removeEmptyFolders();
   }
 
   /** What waits stays, for the next process. */
   async close(): Promise<void> {
+    await this.#adopting;
     await this.rest();
     this.#own = undefined;
     await this.removeEmpty();
     const own = await this.#process?.catch(() => undefined);
-    await this.#tried(undefined, async () => own?.close());
+    for (const folder of [own, ...this.#adopted]) {
+      await this.#tried(undefined, async () => folder?.close());
+    }
   }
 
-  async #adopt(orphan: string): Promise<void> {
-    const folder = await (await this.#processFolder()).takeOver(orphan);
-    if (folder === undefined) return;
+  async #adoptAll(): Promise<void> {
+    let areAll = true;
+    for (const path of await this.#tried([], () => findProcessFolders(this.#spoolFolder))) {
+      const isDone = await this.#tried(false, () => this.#adopt(path));
+      areAll &&= isDone;
+    }
+    this.stranded = areAll ? [] : await this.#findStranded();
+  }
+
+  async #adopt(path: string): Promise<true> {
+    if ((await findOrphans(path)).length === 0) {
+      await clearAway(path);
+      return true;
+    }
+    const folder = await ProcessFolder.claim(path);
+    if (folder === undefined) return true;
+    this.#adopted.add(folder);
+    for (const queueFolder of await folder.queueFolders()) {
+      await this.#tried(undefined, () => this.#adoptQueue(queueFolder));
+    }
+    await this.#removeEmptyFolders();
+    return true;
+  }
+
+  async #adoptQueue(folder: string): Promise<void> {
     const queue = await SpoolQueue.open(folder, this.#findings);
     await queue.rest();
     const { entries, bytes } = queue;
     if (entries > 0) this.#logger.warn({ folder, entries, bytes }, 'callbacks wait from before');
     this.queues.push(queue);
     await this.removeEmpty();
+  }
+
+  /** Lets go of folders of dead processes in which nothing is left. */
+  async #removeEmptyFolders(): Promise<void> {
+    for (const folder of this.#adopted) {
+      await this.#tried(undefined, async () => {
+        if ((await folder.queueFolders()).length > 0) return;
+        if (this.#adopted.delete(folder)) await folder.close();
+      });
+    }
+  }
+
+  /** What is wrong with them has been told. */
+  async #findStranded(): Promise<readonly SpoolQueue[]> {
+    const found: SpoolQueue[] = [];
+    for (const path of await findProcessFolders(this.#spoolFolder).catch(() => [])) {
+      for (const orphan of await findOrphans(path).catch(() => [])) {
+        const queue = await SpoolQueue.open(orphan, this.#findings).catch(() => undefined);
+        if (queue !== undefined && queue.entries > 0) found.push(queue);
+      }
+    }
+    return found;
   }
 
   async #makeOwn(): Promise<SpoolQueue> {

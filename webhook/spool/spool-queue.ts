@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { readQueueFiles } from './queue-files.js';
 import { encodeRecord, type SpoolRecord } from './record-format.js';
 import { recordKindOf, RecordLog, type RecordKind } from './record-log.js';
+import { putReserveBy } from './reserve.js';
 import type { SpoolFindings } from './spool-findings.js';
 import { createKey } from './spool-key.js';
 import { WaitingFile } from './waiting-file.js';
@@ -45,7 +46,9 @@ export class SpoolQueue {
 
   /** A new one in an empty folder. */
   static async create(folder: string, findings: SpoolFindings): Promise<SpoolQueue> {
-    return new SpoolQueue(folder, await createKey(folder), findings);
+    const key = await createKey(folder);
+    await putReserveBy(folder);
+    return new SpoolQueue(folder, key, findings);
   }
 
   /** One that another process wrote. What had failed there waits again, after the rest. */
