@@ -17,7 +17,13 @@ const healthShape = z.object({
   status: z.string(),
   reason: z.string().optional(),
   spool: z
-    .object({ entries: z.number(), failedEntries: z.number(), oldestSeconds: z.number() })
+    .object({
+      entries: z.number(),
+      failedEntries: z.number(),
+      // A webhook from before does not tell.
+      strandedEntries: z.number().default(0),
+      oldestSeconds: z.number(),
+    })
     .optional(),
 });
 type Health = z.infer<typeof healthShape>;
@@ -109,11 +115,17 @@ export function spoolCheck(target: WebhookTarget, folder: string | undefined): C
 
 /** Pure. */
 export function runningSpoolVerdict(spool: NonNullable<Health['spool']>): Verdict {
-  const { entries, failedEntries, oldestSeconds } = spool;
+  const { entries, failedEntries, strandedEntries, oldestSeconds } = spool;
   if (failedEntries > 0) {
     return problem(
       `${failedEntries} callbacks were set apart: Temporal refused them one by one`,
       "The webhook's log says why; it tries them again every ten minutes.",
+    );
+  }
+  if (strandedEntries > 0) {
+    return problem(
+      `${strandedEntries} callbacks that another webhook left cannot be taken over`,
+      "The webhook's log says why: its disk may be full, or not writable. Give it room.",
     );
   }
   if (entries === 0) return ok('empty');
