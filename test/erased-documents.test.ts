@@ -78,6 +78,17 @@ async function untilForgotten(workflowIds: readonly string[]): Promise<void> {
   }
 }
 
+async function archivedDocument(): Promise<{ id: string; signer: string }> {
+  const { countersign, sandbox } = stage;
+  const { id, signers } = sandbox.createDocument({ signers: 1 });
+  await countersign.trackDocument(id);
+  await sandbox.completeDocument(id);
+  await countersign.refresh(id);
+  await countersign.waitForOutcome(id);
+  await untilNothingRuns();
+  return { id, signer: signers[0] ?? '' };
+}
+
 async function cli(...words: readonly string[]): Promise<{ code: number; output: string }> {
   const env = { ...process.env, ...stage.environment };
   const ran = promisify(execFile)(process.execPath, ['cli/countersign.js', 'erase', ...words], {
@@ -184,13 +195,7 @@ test('a document that is open at the provider alone is erased only where that is
 });
 
 test('an ID means the same in capitals; one that nobody knows is refused', async () => {
-  const { countersign, sandbox } = stage;
-  const { id } = sandbox.createDocument({ signers: 1 });
-  await countersign.trackDocument(id);
-  await sandbox.completeDocument(id);
-  await countersign.refresh(id);
-  await countersign.waitForOutcome(id);
-  await untilNothingRuns();
+  const { id } = await archivedDocument();
   const { code, output } = await cli(id.toUpperCase(), '--yes');
   assert.equal(code, 0, output);
   assert.match(output, new RegExp(`erased ${id};`));
@@ -217,13 +222,7 @@ async function deliver(input: Partial<CallbackDeliveryInput>): Promise<string> {
 }
 
 test('callbacks that come while people think about it go too, also what was set aside', async () => {
-  const { countersign, sandbox } = stage;
-  const { id, signers } = sandbox.createDocument({ signers: 1 });
-  const [signer = ''] = signers;
-  await countersign.trackDocument(id);
-  await sandbox.completeDocument(id);
-  await countersign.refresh(id);
-  await countersign.waitForOutcome(id);
+  const { id, signer } = await archivedDocument();
   const unreadable = { reason: 'no time', entry: `{"signer": "/api/v1/signer/${signer}/"}` };
   const aside = await deliver({ setAside: [unreadable] });
   await untilNothingRuns();
@@ -238,18 +237,12 @@ test('callbacks that come while people think about it go too, also what was set 
 });
 
 test('without the right to delete histories nothing is touched, and it says which', async (t) => {
-  const { countersign, sandbox } = stage;
   const door = await openGuardedTemporal(stage.environment['TEMPORAL_ADDRESS'] ?? '');
   t.after(() => door.close());
   door.refuse('DeleteWorkflowExecution');
   const connection = await Connection.connect({ address: door.address });
   t.after(() => connection.close());
-  const { id } = sandbox.createDocument({ signers: 1 });
-  await countersign.trackDocument(id);
-  await sandbox.completeDocument(id);
-  await countersign.refresh(id);
-  await countersign.waitForOutcome(id);
-  await untilNothingRuns();
+  const { id } = await archivedDocument();
   const refused = erase(id, { ...erasure, client: new Client({ connection }) });
   await assert.rejects(refused, /nothing was erased: .*DeleteWorkflowExecution/);
   assert.equal(existsSync(join(stage.archiveFolder, id, 'document.pdf')), true);
