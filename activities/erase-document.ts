@@ -212,7 +212,7 @@ export async function eraseDocument(
   await requireRightToDelete(client);
   await archive.erase(documentId, tombstone);
   let [left, sought] = [histories, before];
-  while (left.length > 0) {
+  do {
     for (const history of left) await deleteHistory(client, history);
     const found = await findRuns(client, documentId, sought);
     if (isAnyOpen(found)) {
@@ -222,7 +222,7 @@ export async function eraseDocument(
       );
     }
     [left, sought] = [erasable(found), found.sought];
-  }
+  } while (left.length > 0);
   await archive.erase(documentId, { ...tombstone, changes: [] });
 }
 
