@@ -1,4 +1,5 @@
 import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { lookUpOptions } from '../codec/data-converter.js';
 import {
   documentWorkflowId,
@@ -11,6 +12,7 @@ import type {
   DocumentSnapshot,
   FollowUpPolicy,
   MissedChangesAnswer,
+  OutcomeKind,
   ReconciliationMark,
   RowMark,
 } from '../workflows/contract.js';
@@ -173,11 +175,13 @@ type Closed = Extract<KnownDocument, { kind: 'closed' }>;
 
 /** Here only our own patience ended; the provider let people sign. */
 function isSignedAfterAll(snapshot: DocumentSnapshot, { outcome }: Closed): boolean {
-  return outcome === 'expired' && isCompleted(snapshot);
+  return outcome === 'expired' && endAtProvider(snapshot) === 'completed';
 }
 
-function isCompleted({ status, finalPdf }: DocumentSnapshot): boolean {
-  return finalPdf || status === 'finalised';
+/** How a document ended at the provider; undefined where it is open there. */
+export function endAtProvider({ status, finalPdf }: DocumentSnapshot): OutcomeKind | undefined {
+  if (finalPdf || status === 'finalised') return 'completed';
+  return status === 'rejected' || status === 'removed' ? status : undefined;
 }
 
 /** A signed contract is worth its archive also after the deadline: the document begins anew. */
@@ -214,12 +218,11 @@ function contradiction(
   // Who stopped it knows that the provider may go on with it; and what expired may well go.
   if (outcome === 'stopped' || outcome === 'expired') return NO_FINDING;
   const { documentId, status } = snapshot;
-  const now = isCompleted(snapshot) ? 'completed' : status;
-  const isEnded = now === 'completed' || now === 'rejected' || now === 'removed';
-  const isOpenAgain = !isEnded && (outcome === 'removed' || outcome === 'rejected');
-  const contradicts = (isEnded && outcome !== undefined && now !== outcome) || isOpenAgain;
-  if (!contradicts) return NO_FINDING;
-  const what = `ended here as ${outcome}, but the provider says ${now}`;
+  const end = endAtProvider(snapshot);
+  const isOpenAgain = end === undefined && (outcome === 'removed' || outcome === 'rejected');
+  const isOtherEnd = end !== undefined && outcome !== undefined && end !== outcome;
+  if (!isOtherEnd && !isOpenAgain) return NO_FINDING;
+  const what = `ended here as ${outcome}, but the provider says ${end ?? status}`;
   const finding = findingOf('contradicted', documentId, what);
   if (!isNews(snapshot, terms)) return finding;
   return { ...finding, counts: { ...finding.counts, newlyContradicted: 1 } };
@@ -291,12 +294,7 @@ export async function describeDocument(
   snapshot: DocumentSnapshot,
 ): Promise<KnownDocument> {
   try {
-    const { workflow } = new Client(lookUpOptions(client));
-    const handle = workflow.getHandle(documentWorkflowId(snapshot.documentId));
-    const description = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      handle.describe(),
-    );
-    return asKnown(description, snapshotDigest(snapshot));
+    return asKnown(await describe(client, snapshot.documentId), snapshotDigest(snapshot));
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'unknown' };
     throw error;
@@ -307,7 +305,7 @@ export async function describeDocument(
 export async function tellOfAbsence(client: Client, documentId: string): Promise<Finding> {
   try {
     // What has ended here may go there.
-    if (await hasEnded(client, documentId)) return NO_FINDING;
+    if ((await describe(client, documentId)).status.name === 'COMPLETED') return NO_FINDING;
     const { isAskingAlready } = await askDocument(client, documentId, { key: '' });
     if (!isAskingAlready) {
       await client.workflow.getHandle(documentWorkflowId(documentId)).signal(noticeReceivedSignal);
@@ -319,8 +317,8 @@ export async function tellOfAbsence(client: Client, documentId: string): Promise
   }
 }
 
-async function hasEnded(client: Client, documentId: string): Promise<boolean> {
+function describe(client: Client, documentId: string): Promise<WorkflowExecutionDescription> {
   const { workflow } = new Client(lookUpOptions(client));
-  const { status } = await workflow.getHandle(documentWorkflowId(documentId)).describe();
-  return status.name === 'COMPLETED';
+  const handle = workflow.getHandle(documentWorkflowId(documentId));
+  return client.withDeadline(Date.now() + CALL_DEADLINE_MS, () => handle.describe());
 }

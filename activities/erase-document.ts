@@ -1,5 +1,5 @@
 /** Erases a document: its archive, its histories, and those of the callbacks that name it alone. */
-import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import PQueue from 'p-queue';
 import { decodePayload } from '../codec/data-converter.js';
 import type { ProviderClient } from '../provider/provider-client.js';
@@ -18,7 +18,8 @@ import type {
 } from '../workflows/contract.js';
 import type { Archive } from './archive/archive.js';
 import { requireDocumentId } from './archive/document-id.js';
-import { isNotFound } from './failures.js';
+import { endAtProvider } from './compare-document.js';
+import { isNotFound, isPermissionDenied } from './failures.js';
 
 /** What erasing works with. */
 export interface Erasure {
@@ -54,8 +55,6 @@ export interface ErasurePlan {
 }
 
 const CALL_DEADLINE_MS = 30_000;
-/** gRPC's code. */
-const GRPC_PERMISSION_DENIED = 7;
 const CALLS_AT_ONCE = 8;
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 /** Of a document whose workflow is forgotten: there is none to tell apart. */
@@ -101,7 +100,7 @@ export async function planErasure(
     obstacle: obstacleOf(documentId, {
       isKnown,
       isOpen: isAnyOpen(found),
-      isOpenThere: shown !== undefined && endThere(shown) === undefined,
+      isOpenThere: shown !== undefined && endAtProvider(shown) === undefined,
       isSealed: isSealed && !leavesUnreadable,
     }),
     tombstone: {
@@ -143,13 +142,7 @@ function signersOf(receipt: ArchiveReceipt | undefined): string[] {
 /** How a document that is not in the archive ended, by its last run or else by the provider. */
 function endOf(own: readonly OwnRun[], shown: DocumentSnapshot | undefined): OutcomeKind {
   const here = own.find(({ outcome }) => outcome !== undefined)?.outcome;
-  return here ?? (shown && endThere(shown)) ?? 'stopped';
-}
-
-/** How it ended at the provider; undefined where it is open there. */
-function endThere({ status, finalPdf }: DocumentSnapshot): OutcomeKind | undefined {
-  if (finalPdf || status === 'finalised') return 'completed';
-  return status === 'rejected' || status === 'removed' ? status : undefined;
+  return here ?? (shown && endAtProvider(shown)) ?? 'stopped';
 }
 
 interface Standing {
@@ -386,8 +379,7 @@ async function requireRightToDelete(client: Client): Promise<void> {
   try {
     await deleteHistory(client, nobody);
   } catch (error) {
-    const code = isGrpcServiceError(error) ? (error.code as number) : undefined;
-    if (code !== GRPC_PERMISSION_DENIED) throw error;
+    if (!isPermissionDenied(error)) throw error;
     throw new Error(
       `nothing was erased: histories are deleted by DeleteWorkflowExecution, for which there is no ` +
         `right in the namespace ${client.options.namespace}`,

@@ -117,18 +117,26 @@ export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+const GRPC_NOT_FOUND = 5;
+const GRPC_PERMISSION_DENIED = 7;
 /** Deadline exceeded, resource exhausted, unavailable. */
 const GRPC_BUSY = [4, 8, 14];
 
-/** Temporal, or the worker that a query waits for, has more to do than it can: for now. */
-export function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (isGrpcServiceError(error) && GRPC_BUSY.includes(error.code)) || isBusy(error.cause);
+function hasGrpcCode(error: unknown, ...codes: readonly number[]): boolean {
+  return isGrpcServiceError(error) && codes.includes(error.code);
 }
 
-const GRPC_NOT_FOUND = 5;
+/** Temporal, or the worker that a query waits for, has more to do than it can: for now. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && (hasGrpcCode(error, ...GRPC_BUSY) || isBusy(error.cause));
+}
 
 /** Of a history, which the SDK's client gives unwrapped. */
 export function isNotFound(error: unknown): boolean {
-  return isGrpcServiceError(error) && (error.code as number) === GRPC_NOT_FOUND;
+  return hasGrpcCode(error, GRPC_NOT_FOUND);
+}
+
+/** Of a call that the SDK's client gives unwrapped. */
+export function isPermissionDenied(error: unknown): boolean {
+  return hasGrpcCode(error, GRPC_PERMISSION_DENIED);
 }
