@@ -183,7 +183,16 @@ const refused: [what: string, asked: Asked, status: number, why: RegExp][] = [
   ['a form', { type: 'text/plain' }, 415, /must be application\/json/],
   ['a body cut short', { body: '{"payloads":[' }, 400, /not JSON/],
   ['payloads that are none', { body: '{"payloads":[{"data":7}]}' }, 400, /payloads.0.data/],
+  // Told of one by one, their mistakes would take gigabytes.
+  ['a million payloads', { body: `{"payloads":[0${',0'.repeat(999_999)}]}` }, 400, /too big/i],
+  ['a payload with a million entries', { body: withEntries(1_000_000) }, 400, /more than 100/],
 ];
+
+function withEntries(count: number): string {
+  const metadata = Object.fromEntries(Array.from({ length: count }, (_, index) => [index, 0]));
+  return JSON.stringify({ payloads: [{ metadata }] });
+}
+
 for (const [what, asked, status, why] of refused) {
   test(`${what} is refused with ${status}, and the reason`, async () => {
     const response = await decode(asked);
