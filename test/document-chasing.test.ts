@@ -40,7 +40,11 @@ after(async () => {
   await receiver.close();
 });
 
-async function create(terms: TrackingTerms = {}, signers = 1): Promise<string> {
+async function create(
+  terms: TrackingTerms = {},
+  signers = 1,
+  orderOf = (index: number): number => index,
+): Promise<string> {
   const request: DocumentRequest = {
     name: 'Agreement',
     group: 'test',
@@ -52,7 +56,7 @@ async function create(terms: TrackingTerms = {}, signers = 1): Promise<string> {
       firstname: 'Sam',
       lastname: `Signer ${index}`,
       email: `sam${index}@example.com`,
-      order: index,
+      order: orderOf(index),
     })),
   };
   const { documentId } = await stage.countersign.createDocument(request, terms);
@@ -113,6 +117,19 @@ describe('a document that its signer leaves lying', () => {
     const { typedSearchAttributes: left } = await handleOf(documentId).describe();
     assert.equal(left.get(SEARCH_ATTRIBUTES.waitingFor), undefined);
     assert.equal(left.get(SEARCH_ATTRIBUTES.waitingSince), undefined);
+  });
+
+  test('with more signers than a search attribute holds is found by some of them, and goes on', async () => {
+    const documentId = await create({ reminders: ['300ms'] }, 60, () => 1);
+    const isReminded = ({ waitingFor }: ProgressView): boolean =>
+      waitingFor.length === 60 && waitingFor.every(({ reminders }) => reminders === 1);
+    await viewWhere(documentId, isReminded);
+    await until(async () => {
+      const { typedSearchAttributes: found } = await handleOf(documentId).describe();
+      return (found.get(SEARCH_ATTRIBUTES.waitingFor) ?? []).length > 50;
+    });
+    const { status } = await handleOf(documentId).describe();
+    assert.equal(status.name, 'RUNNING');
   });
 
   test('whose reminder the provider does not send shows why, and goes on', async () => {

@@ -31,7 +31,7 @@ const KEYWORD_MAX_LENGTH = 255;
 export function documentSearchAttributes(document: SearchableDocument): SearchAttributePair[] {
   const { status, group, tag, deadline, digest, signerIds = [] } = document;
   const { documentStatus, documentGroup, documentTag, documentDeadline } = SEARCH_ATTRIBUTES;
-  const ids = fitting(signerIds);
+  const ids = fittingIds(signerIds, SIGNER_IDS_MAX_BYTES);
   return [
     ...(status === undefined ? [] : [{ key: documentStatus, value: status }]),
     ...(group ? [{ key: documentGroup, value: group.slice(0, KEYWORD_MAX_LENGTH) }] : []),
@@ -42,8 +42,9 @@ export function documentSearchAttributes(document: SearchableDocument): SearchAt
   ];
 }
 
-function fitting(signerIds: readonly string[]): string[] {
-  let room = SIGNER_IDS_MAX_BYTES;
+/** As many of the IDs as fit into a search attribute's value of so many bytes, sorted. */
+export function fittingIds(signerIds: readonly string[], maxBytes: number): string[] {
+  let room = maxBytes;
   // Quotes and a comma around each.
   return [...new Set(signerIds)].sort().filter((id) => (room -= id.length + 3) >= 0);
 }

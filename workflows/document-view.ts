@@ -3,7 +3,7 @@ import type { SearchAttributeUpdatePair, TypedSearchAttributes } from '@temporal
 import { lateSigners, movedMs } from './chasing.js';
 import { documentStatusNumber, occasionOf, SEARCH_ATTRIBUTES } from './contract.js';
 import type { ChannelName, DocumentSnapshot, MissedChangesAnswer } from './contract.js';
-import { documentSearchAttributes } from './document-start.js';
+import { documentSearchAttributes, fittingIds } from './document-start.js';
 import type { DocumentState } from './document-state.js';
 import { documentStatus, missedChanges, signerViews, timelineOf } from './progress.js';
 import type { AnnouncementView, ProgressView, WaitingSigner } from './progress.js';
@@ -98,12 +98,16 @@ function wantedAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
   ];
 }
 
+/** All that the server takes: what it took of earlier versions stays as it was. */
+const WAITING_FOR_MAX_BYTES = 2047;
+
 /** Of late documents alone: for each turn of each document they would cost more than they tell. */
 function waitingAttributes(state: DocumentState): SearchAttributeUpdatePair[] {
   const late = lateSigners(state);
+  const ids = fittingIds(late, WAITING_FOR_MAX_BYTES);
   const sinceMs = Math.min(...late.map((id) => state.turns?.[id]?.sinceMs ?? movedMs(state)));
   return [
-    { key: SEARCH_ATTRIBUTES.waitingFor, value: late.length > 0 ? [...late] : null },
+    { key: SEARCH_ATTRIBUTES.waitingFor, value: ids.length > 0 ? ids : null },
     { key: SEARCH_ATTRIBUTES.waitingSince, value: late.length > 0 ? new Date(sinceMs) : null },
   ];
 }
