@@ -26,10 +26,18 @@ export interface RemindSignersDependencies {
   readonly reminders: ReminderSettings;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** After which no call is begun, or waited for. */
+  readonly patienceMs?: number;
 }
 
-/** For the rest, where the provider failed after some were reminded: those are not to be again. */
+/**
+ * For the rest, where the provider failed, or time was up, after some were reminded: those are not
+ * to be again.
+ */
 const REST_AFTER_MS = 10 * 60_000;
+
+/** Its workflow gives it two minutes: what it has done by then must have been told. */
+const PATIENCE_MS = 90_000;
 
 /**
  * The activity that has the provider remind signers, by its own word of whose turn it still is. A
@@ -46,16 +54,19 @@ async function remind(
   dependencies: RemindSignersDependencies,
   { documentId, signerIds }: RemindSignersInput,
 ): Promise<RemindSignersResult> {
-  const { now = Date.now, reminders, lookUpDocument } = dependencies;
+  const { now = Date.now, reminders, lookUpDocument, patienceMs = PATIENCE_MS } = dependencies;
   const morningMs = nextReminderTime(reminders.hours, now());
   if (morningMs !== undefined) return { results: [], notBefore: iso(morningMs) };
+  const { cancellationSignal } = Context.current();
+  const signal = AbortSignal.any([cancellationSignal, AbortSignal.timeout(patienceMs)]);
   const lookUp = await lookUpDocument({ documentId, awaitFinalPdf: false });
   const results: ReminderResult[] = [];
   for (const signerId of signerIds) {
     try {
-      results.push(await remindOne(dependencies, lookUp.snapshot, signerId));
+      results.push(await remindOne(dependencies, lookUp.snapshot, { signerId, signal }));
     } catch (error) {
-      if (!(error instanceof ProviderError) || !hasSent(results)) throw error;
+      const isForLater = error instanceof ProviderError || signal.aborted;
+      if (!isForLater || !hasSent(results)) throw error;
       return { results, lookUp, notBefore: iso(now() + REST_AFTER_MS) };
     }
   }
@@ -65,11 +76,10 @@ async function remind(
 async function remindOne(
   { provider, reminders }: RemindSignersDependencies,
   snapshot: DocumentSnapshot | undefined,
-  signerId: string,
+  { signerId, signal }: { readonly signerId: string; readonly signal: AbortSignal },
 ): Promise<ReminderResult> {
   const signer = snapshot?.signers.find(({ id }) => id === signerId);
   if (!signer || !isInvited(signer.status)) return { signerId, kind: 'notNeeded' };
-  const signal = Context.current().cancellationSignal;
   const answer = await provider.remindSigner(signerId, reminders.text, { signal });
   return answer.isSent
     ? { signerId, kind: 'sent' }

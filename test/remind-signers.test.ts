@@ -24,6 +24,7 @@ async function stageWith(
   t: TestContext,
   signers: readonly SignerSnapshot[],
   answers: readonly RequestListener[],
+  { callsPerMinute, patienceMs }: { callsPerMinute?: number; patienceMs?: number } = {},
 ): Promise<Asked> {
   const texts: string[] = [];
   const waiting = [...answers];
@@ -41,6 +42,7 @@ async function stageWith(
     apiUrl: stage.origin,
     apiKey: 'user:key',
     timeoutMs: 5_000,
+    callsPerMinute,
   });
   t.after(async () => {
     provider.close();
@@ -56,6 +58,7 @@ async function stageWith(
         lookUpDocument: () => Promise.resolve({ snapshot: shown, policy }),
         provider,
         reminders: { hours, text: 'Please sign.' },
+        ...(patienceMs !== undefined && { patienceMs }),
       });
       const input = { documentId, signerIds: signers.map(({ id }) => id) };
       const environment = new MockActivityEnvironment();
@@ -114,6 +117,19 @@ test('a failure after the first reminder leaves the rest for later, and repeats 
   const { remind, texts } = await stageWith(t, signers, [json({}), json({}, 503)]);
   const { results, notBefore } = await remind();
   assert.deepEqual(results, [{ signerId: signers[0]?.id, kind: 'sent' }]);
+  assert.ok(Date.parse(notBefore ?? '') > Date.now());
+  assert.equal(texts.length, 2);
+});
+
+test('who has no turn at the provider in time is left for later, and nobody is reminded twice', async (t) => {
+  const signers = [invited(), invited(), invited()];
+  const limits = { callsPerMinute: 2, patienceMs: 500 };
+  const { remind, texts } = await stageWith(t, signers, [json({}), json({})], limits);
+  const { results, notBefore } = await remind();
+  assert.deepEqual(
+    results.map(({ signerId }) => signerId),
+    signers.slice(0, 2).map(({ id }) => id),
+  );
   assert.ok(Date.parse(notBefore ?? '') > Date.now());
   assert.equal(texts.length, 2);
 });
