@@ -49,13 +49,19 @@ export function createCallLimiter(limits: CallLimits): CallLimiter {
   return {
     async run(asked, call, signal) {
       signal?.throwIfAborted();
-      return queue.add(
-        async () => {
-          await passGate(asked, signal);
-          return call();
-        },
-        { signal },
-      );
+      let underWay: ReturnType<typeof call> | undefined;
+      const turn = async (): ReturnType<typeof call> => {
+        await passGate(asked, signal);
+        underWay = call();
+        return underWay;
+      };
+      try {
+        return await queue.add(turn, { signal });
+      } catch (error) {
+        // The queue gives up at once; what became of a call that has begun, only that call knows.
+        if (underWay === undefined) throw error;
+        return underWay;
+      }
     },
     pause(durationMs) {
       pausedUntilMs = Math.max(pausedUntilMs, performance.now() + durationMs);

@@ -15,8 +15,12 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>> | undefined;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** Creates something and has no idempotency key: never repeated, and told apart if unclear. */
-  readonly once?: boolean;
+  /**
+   * Creates something and has no idempotency key: never repeated, and told apart if unclear.
+   * `unlessAnswered`: only a call without any answer is unclear, one that was refused may be tried
+   * again.
+   */
+  readonly once?: boolean | 'unlessAnswered';
 }
 
 /** Method and path: how errors and logs name a call. */
@@ -52,7 +56,7 @@ export function unexpectedAnswer(
   secrets: readonly string[],
 ): ProviderError {
   return new ProviderError({
-    kind: kindOfStatus(answer.status, call.once ?? false),
+    kind: kindOfStatus(answer.status, call.once === true),
     asked: asked(call),
     came: `was answered ${answer.status}`,
     status: answer.status,
@@ -63,7 +67,7 @@ export function unexpectedAnswer(
 
 /** The error for a good status with a body or header that cannot be understood. */
 export function unreadableAnswer(call: Call, status: number, what: string): ProviderError {
-  const kind = call.once ? 'ambiguous' : 'unreadable';
+  const kind = call.once === true ? 'ambiguous' : 'unreadable';
   return new ProviderError({
     kind,
     asked: asked(call),
@@ -89,7 +93,7 @@ function cameInstead(error: unknown, timeoutMs: number): string {
 
 /** The error for a call that got no answer, or only half of one. Keeps nothing of axios's error. */
 export function transportError(call: Call, error: unknown, timeoutMs: number): unknown {
-  const unclear = call.once === true && !neverSent(error);
+  const unclear = Boolean(call.once) && !neverSent(error);
   if (call.signal?.aborted === true && !unclear) return call.signal.reason;
   if (!isAxiosError(error) && !(error instanceof Error)) return error;
   const tooLarge = error.message.includes('maxContentLength');

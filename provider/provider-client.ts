@@ -62,7 +62,10 @@ export type PdfDownload =
   | { readonly kind: 'pdf'; readonly stream: Readable; readonly contentLength?: number }
   | Exclude<Download, { readonly kind: 'file' }>;
 
-/** Whether a reminder went out; if not, why, in the provider's words. */
+/**
+ * Whether a reminder went out; if not, why, in the provider's words. One that was not answered may
+ * have gone out all the same.
+ */
 export type ReminderAnswer =
   { readonly isSent: true } | { readonly isSent: false; readonly reason: string };
 

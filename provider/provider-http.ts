@@ -56,7 +56,7 @@ function requestOf(call: Call): AxiosRequestConfig {
     ...(call.query !== undefined && { params: call.query }),
     ...(call.body !== undefined && { data: call.body }),
     // A kept connection may be closed just as we send, and then nobody knows what was read of it.
-    ...(call.once === true && { httpAgent: new HttpAgent(), httpsAgent: new HttpsAgent() }),
+    ...(call.once && { httpAgent: new HttpAgent(), httpsAgent: new HttpsAgent() }),
   };
 }
 

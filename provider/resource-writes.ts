@@ -27,12 +27,15 @@ export function writes(calls: JsonCalls): Writes {
     },
     async remindSigner(signerId, text, options) {
       const path = pathTo('signer', signerId, 'send-reminder/');
+      const call: Call = { method: 'POST', path, body: { text }, once: 'unlessAnswered' };
       try {
-        await calls.succeed({ method: 'POST', path, body: { text }, signal: options?.signal });
+        await calls.succeed({ ...call, signal: options?.signal });
         return { isSent: true };
       } catch (error) {
-        const isRefused = error instanceof ProviderError && error.status === 401;
-        if (!isRefused || !FAILED_TO_SEND.test(error.reason)) throw error;
+        if (!(error instanceof ProviderError)) throw error;
+        // They may have it: asked again and again, a slow provider would write each time.
+        if (error.kind === 'ambiguous') return { isSent: false, reason: error.message };
+        if (error.status !== 401 || !FAILED_TO_SEND.test(error.reason)) throw error;
         return { isSent: false, reason: error.reason };
       }
     },

@@ -134,6 +134,21 @@ test('who has no turn at the provider in time is left for later, and nobody is r
   assert.equal(texts.length, 2);
 });
 
+test('a reminder that is not answered in time is not sent again: it may have arrived', async (t) => {
+  const signers = [invited(), invited()];
+  const unanswered: RequestListener = () => undefined;
+  const limits = { patienceMs: 500 };
+  const { remind, texts } = await stageWith(t, signers, [json({}), unanswered], limits);
+  const { results, notBefore } = await remind();
+  assert.deepEqual(
+    results.map(({ kind }) => kind),
+    ['sent', 'refused'],
+  );
+  assert.match(results[1]?.reason ?? '', /no full answer.*may have been carried out/);
+  assert.equal(notBefore, undefined);
+  assert.equal(texts.length, 2);
+});
+
 test('outside the hours nobody is asked: it says from when on', async (t) => {
   const { remind, texts } = await stageWith(t, [invited()], []);
   const minute = new Date().getUTCHours() * 60 + new Date().getUTCMinutes();
