@@ -19,6 +19,9 @@ import { retryable, withFailures } from './failures.js';
 const FIRST_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 15 * 60_000;
 
+/** Ten minutes of asking: "unknown" for as long is neither a lag nor a fault on the way. */
+const UNKNOWN_ATTEMPTS = 8;
+
 /** After as many attempts a rejection is told without its reason. */
 const REASON_ATTEMPTS = 5;
 
@@ -62,15 +65,17 @@ export function finalPdfDelayMs(attempt: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
 }
 
-/** A document that the provider does not know (any more) ended as well. */
+/** A document that the provider still does not know after some minutes ended as well. */
 function requireEnd(document: DocumentSnapshot | undefined): void {
-  if (document === undefined || hasEnded(document)) return;
+  const { attempt } = Context.current().info;
+  if (document === undefined ? attempt >= UNKNOWN_ATTEMPTS : hasEnded(document)) return;
+  throw retryable(FAILURE_TYPES.notFinalYet, missingOf(document), finalPdfDelayMs(attempt));
+}
+
+function missingOf(document: DocumentSnapshot | undefined): string {
+  if (document === undefined) return 'The provider does not know the document yet, or just now.';
   const missing = document.finalPdf ? 'hash of its final PDF' : 'final PDF';
-  throw retryable(
-    FAILURE_TYPES.notFinalYet,
-    `The document, ${document.status} at the provider, has no ${missing} yet.`,
-    finalPdfDelayMs(Context.current().info.attempt),
-  );
+  return `The document, ${document.status} at the provider, has no ${missing} yet.`;
 }
 
 function hasEnded({ status, finalPdf, hash }: DocumentSnapshot): boolean {

@@ -116,10 +116,12 @@ test('A reason that cannot be had for now is asked for again; a refused one is d
   }
 });
 
-test('A document that the provider does not know has no snapshot, awaited or not', async (t) => {
+test('A document that the provider does not know has no snapshot; awaited, not before some minutes', async (t) => {
   const { lookUp } = await scene(t, routes({}));
   assert.deepEqual(await lookUp(freshId()), { policy });
-  assert.deepEqual(await lookUp(freshId(), true), { policy });
+  await assert.rejects(lookUp(freshId(), true, 1), isNotFinalYet(5_000));
+  await assert.rejects(lookUp(freshId(), true, 7), isNotFinalYet(320_000));
+  assert.deepEqual(await lookUp(freshId(), true, 8), { policy });
 });
 
 for (const [what, fields, awaited] of [
