@@ -6,7 +6,7 @@ import type {
   RemindSignersInput,
   RemindSignersResult,
 } from '../workflows/contract.js';
-import { isInvited } from '../workflows/signing-turns.js';
+import { isBeingSigned, isInvited } from '../workflows/signing-turns.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
 import { withFailures } from './failures.js';
@@ -78,8 +78,9 @@ async function remindOne(
   snapshot: DocumentSnapshot | undefined,
   { signerId, signal }: { readonly signerId: string; readonly signal: AbortSignal },
 ): Promise<ReminderResult> {
+  const isOpen = snapshot !== undefined && isBeingSigned(snapshot.status);
   const signer = snapshot?.signers.find(({ id }) => id === signerId);
-  if (!signer || !isInvited(signer.status)) return { signerId, kind: 'notNeeded' };
+  if (!isOpen || !signer || !isInvited(signer.status)) return { signerId, kind: 'notNeeded' };
   const answer = await provider.remindSigner(signerId, reminders.text, { signal });
   return answer.isSent
     ? { signerId, kind: 'sent' }

@@ -7,6 +7,7 @@ import { createRemindSigners } from '../activities/remind-signers.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { FAILURE_TYPES } from '../workflows/contract.js';
 import type {
+  DocumentStatus,
   RemindSignersInput,
   RemindSignersResult,
   SignerSnapshot,
@@ -20,11 +21,18 @@ interface Asked {
   readonly remind: (hours?: typeof ALL_DAY) => Promise<RemindSignersResult>;
 }
 
+interface Circumstances {
+  readonly callsPerMinute?: number;
+  readonly patienceMs?: number;
+  /** The document's, by the provider's word. */
+  readonly status?: DocumentStatus;
+}
+
 async function stageWith(
   t: TestContext,
   signers: readonly SignerSnapshot[],
   answers: readonly RequestListener[],
-  { callsPerMinute, patienceMs }: { callsPerMinute?: number; patienceMs?: number } = {},
+  { callsPerMinute, patienceMs, status = 'created' }: Circumstances = {},
 ): Promise<Asked> {
   const texts: string[] = [];
   const waiting = [...answers];
@@ -49,7 +57,7 @@ async function stageWith(
     await stage.close();
   });
   const documentId = freshId();
-  const shown = { documentId, status: 'created', finalPdf: false, modified: '', signers } as const;
+  const shown = { documentId, status, finalPdf: false, modified: '', signers } as const;
   const policy = { lingerMs: 1, channels: ['log'] } as const;
   return {
     texts,
@@ -93,6 +101,17 @@ test('who has signed meanwhile, by the provider’s word, is left in peace', asy
   assert.deepEqual((await remind()).results, [{ signerId: signer.id, kind: 'notNeeded' }]);
   assert.deepEqual(texts, []);
 });
+
+for (const status of ['rejected', 'removed', 'signed'] as const) {
+  test(`nobody is reminded to sign a document that is ${status} by the provider’s word`, async (t) => {
+    const signer = invited();
+    const { remind, texts } = await stageWith(t, [signer], [json({})], { status });
+    const { results, lookUp } = await remind();
+    assert.deepEqual(results, [{ signerId: signer.id, kind: 'notNeeded' }]);
+    assert.equal(lookUp?.snapshot?.status, status);
+    assert.deepEqual(texts, []);
+  });
+}
 
 test('"failed to send" is a result with its reason, no failure', async (t) => {
   const signer = invited();

@@ -1,7 +1,7 @@
 /** Whose turn it is, and what became of it. Beside the progress, since times need a clock. Pure. */
 import { documentStatus, signerViews } from './progress.js';
 import type { SignerView, SigningProgress } from './progress.js';
-import type { SignerStatus } from './statuses.js';
+import type { DocumentStatus, SignerStatus } from './statuses.js';
 
 /** A signer's turn. */
 export interface SignerTurn {
@@ -30,6 +30,11 @@ const INVITED: ReadonlySet<SignerStatus> = new Set([
 
 const DONE: ReadonlySet<SignerStatus> = new Set(['signed', 'downloaded', 'rejected']);
 
+/** Whether a document with this status waits for its signers. */
+export function isBeingSigned(status: DocumentStatus): boolean {
+  return status === 'created' || status === 'fieldsCompleted';
+}
+
 /** Whether a signer with this status can be reminded. */
 export function isInvited(status: SignerStatus): boolean {
   return INVITED.has(status);
@@ -40,8 +45,7 @@ export function isInvited(status: SignerStatus): boolean {
  * provider names no order they sign side by side.
  */
 export function signersInTurn(progress: SigningProgress): readonly string[] {
-  const status = documentStatus(progress);
-  if (status !== 'created' && status !== 'fieldsCompleted') return [];
+  if (!isBeingSigned(documentStatus(progress))) return [];
   const open = signerViews(progress).filter((signer) => !DONE.has(signer.status));
   const lowest = Math.min(...open.map(orderOf));
   return open
