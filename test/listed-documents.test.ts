@@ -5,7 +5,9 @@ import {
   EARLIER_PROBES,
   emptyFilter,
   fingerprintOf,
+  grownFilter,
   PROBES,
+  roomIn,
   wasListed,
 } from '../workflows/listed-documents.js';
 
@@ -45,4 +47,21 @@ test('a worker from before reads a filter of today', () => {
 
 test('the filter of a hundred thousand documents, with room to grow, is no large payload', () => {
   assert.ok(emptyFilter(125_000).length <= 512 * 1024);
+});
+
+test('a filter that grows knows all that it knew, and takes hardly another document for it', () => {
+  const small = emptyFilter(SHOWN / 10);
+  const shown = fingerprints('shown', SHOWN);
+  const [first, rest] = [shown.slice(0, SHOWN / 10), shown.slice(SHOWN / 10)];
+  for (const fingerprint of first) addListed(small, fingerprint, PROBES);
+  const grown = grownFilter(small, SHOWN);
+  assert.ok(roomIn(grown) >= SHOWN);
+  for (const fingerprint of first) assert.ok(wasListed(grown, fingerprint, PROBES));
+  const mistaken = rest.filter((fingerprint) => !addListed(grown, fingerprint, PROBES)).length;
+  assert.ok(mistaken <= 40, `${mistaken} were taken for shown`);
+  const others = fingerprints('other', SHOWN);
+  const taken = others.filter((fingerprint) => wasListed(grown, fingerprint, PROBES)).length;
+  assert.ok(taken <= 40, `${taken} of ${others.length} that were not shown`);
+  assert.equal(grownFilter(grown, SHOWN), grown);
+  assert.ok(grownFilter(grown, 10_000_000).length <= 1024 * 1024);
 });

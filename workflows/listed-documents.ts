@@ -68,6 +68,25 @@ export function emptyFilter(documents: number): Uint8Array {
   return new Uint8Array(Math.ceil(bytes));
 }
 
+/** Documents that a filter has room for. */
+export function roomIn(filter: Uint8Array): number {
+  return filter.length / BYTES_PER_DOCUMENT;
+}
+
+/**
+ * A filter with room for so many documents, as far as the limit allows, which knows all that the
+ * given one knows: a document's bits are remainders by the size, so that by a multiple of the size
+ * each is at its place in one of the copies.
+ */
+export function grownFilter(filter: Uint8Array, documents: number): Uint8Array {
+  const wanted = Math.ceil(documents / roomIn(filter));
+  const copies = Math.min(wanted, Math.floor(MAX_BYTES / filter.length));
+  if (copies < 2) return filter;
+  const grown = new Uint8Array(copies * filter.length);
+  for (let copy = 0; copy < copies; copy += 1) grown.set(filter, copy * filter.length);
+  return grown;
+}
+
 /** Adds a document. @returns whether it was new */
 export function addListed(filter: Uint8Array, fingerprint: Fingerprint, probes: number): boolean {
   let isNew = false;

@@ -20,6 +20,7 @@ import {
   OVERLAP,
   parseFingerprints,
   PROBES,
+  roomIn,
   tailOf,
 } from './listed-documents.js';
 
@@ -54,6 +55,8 @@ export interface ReconciliationState {
   readonly segments: readonly ListingSegment[];
   readonly segmentNumber: number;
   readonly cursor?: ListingCursor;
+  /** In the listings read before; runs from before did not count them. */
+  readonly listedBefore?: number;
   /** A listing could not be read at all: absence from the others means nothing. */
   readonly hasLostListing: boolean;
   readonly pages: number;
@@ -346,4 +349,27 @@ const ROOM_TO_GROW = 1.25;
 /** Room for the documents of a listing that says how many there are. */
 export function filterFor(total: number | undefined, pageSize: number): Uint8Array {
   return emptyFilter(ROOM_TO_GROW * Math.max(total ?? 0, pageSize));
+}
+
+/** Growing keeps the filter as dense as it was: where nobody says how far, seldom and by much. */
+const ROOM_FOR_UNKNOWN = 8;
+
+/**
+ * The documents that the filter is to have room for, once what is listed outgrows it: the first
+ * listing's first page, which it was made for, tells nothing of the listings behind it.
+ * @returns undefined while there is room
+ */
+export function outgrown(
+  { listedBefore = 0 }: ReconciliationState,
+  cursor: ListingCursor,
+  listed: Uint8Array,
+): number | undefined {
+  const documents = listedBefore + documentsIn(cursor);
+  if (documents <= roomIn(listed)) return undefined;
+  return documents * (cursor.total === undefined ? ROOM_FOR_UNKNOWN : ROOM_TO_GROW);
+}
+
+/** Documents in a listing, as far as it says; or on the pages read. */
+export function documentsIn({ total, pages, limit }: ListingCursor): number {
+  return total ?? pages * limit;
 }

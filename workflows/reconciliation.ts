@@ -24,11 +24,12 @@ import type {
   RetrySetAsideResult,
   RunMemo,
 } from './contract.js';
-import { headOf, meets } from './listed-documents.js';
+import { grownFilter, headOf, meets } from './listed-documents.js';
 import { tell } from './operations-announcement.js';
 import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
 import {
   addSetAside,
+  documentsIn,
   filterFor,
   GAP_READS,
   gapReads,
@@ -36,6 +37,7 @@ import {
   initialReconciliation,
   newCursor,
   nextOffsets,
+  outgrown,
   pagesIn,
   probesOf,
   rowsIn,
@@ -111,6 +113,9 @@ const ALL_SET_ASIDE = 'all-set-aside';
 
 /** Runs from before that found all open documents that no listing showed before they asked. */
 const UNLISTED_BY_PARTS = 'unlisted-by-parts';
+
+/** Runs from before whose filter had the size that the first page of all asked for. */
+const FILTER_GROWS = 'filter-grows';
 
 /** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
 const SET_ASIDE_PAGES = 50;
@@ -271,8 +276,13 @@ class Reconciliation {
 
   #endSegment(): void {
     const { cursor: _read, ...rest } = this.#state;
-    const { segments, segmentNumber } = this.#state;
-    this.#state = { ...rest, segments: segments.slice(1), segmentNumber: segmentNumber + 1 };
+    const { cursor, segments, segmentNumber, listedBefore = 0 } = this.#state;
+    this.#state = {
+      ...rest,
+      segments: segments.slice(1),
+      segmentNumber: segmentNumber + 1,
+      listedBefore: listedBefore + (cursor ? documentsIn(cursor) : 0),
+    };
   }
 
   #cursor({ policy }: PrepareReconciliationResult): ListingCursor {
@@ -402,12 +412,21 @@ class Reconciliation {
   }
 
   /** @returns how many of its documents no page had shown before */
-  #fold({ policy }: PrepareReconciliationResult, page: ReconcilePageResult): number {
-    this.#listed ??= filterFor(page.total, Math.max(policy.pageSize, rowsIn(page)));
-    const { state, newRows } = withPage(this.#state, page, this.#listed);
+  #fold(prepared: PrepareReconciliationResult, page: ReconcilePageResult): number {
+    const { state, newRows } = withPage(this.#state, page, this.#filter(prepared, page));
     this.#state = withProviderTime(state, page.providerTime, Date.now());
     this.#show();
     return newRows;
+  }
+
+  #filter(prepared: PrepareReconciliationResult, page: ReconcilePageResult): Uint8Array {
+    const rows = Math.max(prepared.policy.pageSize, rowsIn(page));
+    this.#listed ??= filterFor(page.total, rows);
+    const documents = outgrown(this.#state, this.#cursor(prepared), this.#listed);
+    if (documents !== undefined && patched(FILTER_GROWS)) {
+      this.#listed = grownFilter(this.#listed, documents);
+    }
+    return this.#listed;
   }
 
   /**
