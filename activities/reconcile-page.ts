@@ -25,7 +25,7 @@ import {
   type Compared,
   type Comparison,
 } from './compare-document.js';
-import { isBusy, permanent, withFailures } from './failures.js';
+import { isBusy, permanent, retryable, withFailures } from './failures.js';
 import { createFollowedDocuments, type FollowedDocuments } from './followed-documents.js';
 import { withHeartbeat } from './heartbeat.js';
 import { knownDocuments, type KnownDocument, type LookUpMemory } from './known-documents.js';
@@ -223,14 +223,22 @@ async function readPage(
 ): Promise<Page | string> {
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
-    if (page) requireRows(page.documents.length + page.unreadable, limit);
-    return page ?? 'the provider has no such listing (404)';
+    if (!page) return noPage(offset);
+    requireRows(page.documents.length + page.unreadable, limit);
+    return page;
   } catch (error) {
     // Only the first page can tell: a later one that is refused is a failure of its own.
     const isRefused = error instanceof ProviderError && error.kind === 'refused' && offset === 0;
     if (isRefused) return error.message;
     throw error;
   }
+}
+
+/** Behind a first page that it gave, the provider's 404 is a lag, or a fault on the way. */
+function noPage(offset: number): string {
+  if (offset === 0) return 'the provider has no such listing (404)';
+  const message = `The provider does not know the rows from ${offset} of its listing (404).`;
+  throw retryable(FAILURE_TYPES.unavailable, message);
 }
 
 function requireRows(rows: number, limit: number): void {

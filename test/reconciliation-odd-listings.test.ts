@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import type { ReconciliationReport } from '../workflows/contract.js';
+import { json, startStage } from './support/provider-stage.js';
+import { reconcile, withSilentStage } from './support/reconciling.js';
+
+interface Row {
+  readonly uuid: string;
+  readonly status: string;
+}
+
+interface Asked {
+  readonly offset: number;
+  readonly limit: number;
+  /** How often this page was asked for, from 1. */
+  readonly times: number;
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly meta?: unknown;
+  readonly objects?: readonly Row[];
+}
+
+const ENVIRONMENT = {
+  RECONCILE_PAGE_SIZE: '20',
+  RECONCILE_ADOPT: 'ignore',
+  RECONCILE_PATIENCE: '10s',
+};
+
+/** Of a run over a listing of so many rows, page by page as `answer` has it. */
+async function reportOver(
+  rows: number,
+  answer: (all: readonly Row[], asked: Asked) => Answer,
+): Promise<ReconciliationReport> {
+  const all = Array.from({ length: rows }, () => ({ uuid: randomUUID(), status: '10' }));
+  const asked = new Map<number, number>();
+  const provider = await startStage((request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://provider');
+    const [offset, limit] = ['offset', 'limit'].map((name) => Number(searchParams.get(name)));
+    const times = (asked.get(offset ?? 0) ?? 0) + 1;
+    asked.set(offset ?? 0, times);
+    const { status, ...page } = answer(all, { offset: offset ?? 0, limit: limit ?? 0, times });
+    json(page, status)(request, response);
+  });
+  const environment = { ...ENVIRONMENT, LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
+  let report: ReconciliationReport | undefined;
+  try {
+    await withSilentStage({ environment }, async (stage) => {
+      report = await reconcile(stage);
+    });
+  } finally {
+    await provider.close();
+  }
+  assert.ok(report);
+  return report;
+}
+
+/** As the provider documents it, but for some of `meta`. */
+function pageOf(all: readonly Row[], { offset, limit }: Asked, meta = {}): Answer {
+  const next = offset + limit < all.length ? `?offset=${offset + limit}` : null;
+  return {
+    meta: { next, total_count: all.length, ...meta },
+    objects: all.slice(offset, offset + limit),
+  };
+}
+
+test('a page that the provider does not know once is asked for again', async () => {
+  const { documents, isComplete, listing } = await reportOver(100, (all, asked) =>
+    asked.offset === 16 && asked.times === 1 ? { status: 404 } : pageOf(all, asked),
+  );
+  assert.deepEqual(
+    { documents, isComplete, listing },
+    {
+      documents: 100,
+      isComplete: true,
+      listing: 'cache',
+    },
+  );
+});
+
+test('a page that the provider never knows is left out; the rest goes on', async () => {
+  const { documents, failedParts } = await reportOver(100, (all, asked) =>
+    asked.offset === 16 ? { status: 404 } : pageOf(all, asked),
+  );
+  assert.equal(documents, 88);
+  assert.match(
+    failedParts.map(({ what, reason }) => `${what}: ${reason}`).join(),
+    /^the listing of outstanding documents, rows from 16: .*404/,
+  );
+});
