@@ -3,7 +3,12 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
-import { ConfigurationError, LOG_LEVELS, Settings } from '../configuration/settings.js';
+import {
+  ConfigurationError,
+  LOG_LEVELS,
+  Settings,
+  temporalVariables,
+} from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { readSandboxSettings } from '../sandbox/index.js';
 import type { Sandbox, SandboxSettings } from '../sandbox/index.js';
@@ -58,7 +63,7 @@ const SANDBOX_TO_BE = {
 export function readConfiguration(environment: Environment = process.env): AllInOneConfiguration {
   const settings = new Settings(environment);
   const data = resolve(settings.text('COUNTERSIGN_DATA') ?? '.countersign');
-  const temporal = readTemporal(settings);
+  const temporal = readTemporal(settings, environment);
   const hasServer = temporal.connectionOptions.address !== undefined;
   const hasKey = settings.text('LEGALESIGN_API_KEY') !== undefined;
   const configuration = {
@@ -82,14 +87,17 @@ export function readConfiguration(environment: Environment = process.env): AllIn
   return { ...configuration, encryptionKeys, webhook: parts.webhook };
 }
 
-function readTemporal(settings: Settings): ReturnType<typeof loadClientConnectConfig> {
+function readTemporal(
+  settings: Settings,
+  environment: Environment,
+): ReturnType<typeof loadClientConnectConfig> {
   const file = settings.text('TEMPORAL_CONFIG_FILE');
   // The SDK takes a file that is missing for an empty one.
   if (file !== undefined && !existsSync(file)) {
     settings.problem(`TEMPORAL_CONFIG_FILE names a file that is not there: ${file}`);
   }
   try {
-    const config = loadClientConnectConfig();
+    const config = loadClientConnectConfig({ overrideEnvVars: temporalVariables(environment) });
     const { address, apiKey, tls } = config.connectionOptions;
     if (address === undefined && (apiKey !== undefined || Boolean(tls))) {
       settings.problem(

@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { createDataConverter } from '../codec/data-converter.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
+import { temporalVariables } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 
 /** A client that has not connected yet: the first call does. */
@@ -24,9 +25,8 @@ export function openTemporal(
   encryptionKeys: EncryptionKeys,
   connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
 ): TemporalConnection {
-  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
-    overrideEnvVars: Object.fromEntries(set) as Record<string, string>,
+    overrideEnvVars: temporalVariables(environment),
   });
   const { address = 'localhost:7233' } = connectionOptions;
   const connection = Connection.lazy({

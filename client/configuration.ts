@@ -3,7 +3,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
 import { readFollowUp } from '../configuration/follow-up-settings.js';
-import { Settings } from '../configuration/settings.js';
+import { Settings, temporalVariables } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
@@ -27,7 +27,7 @@ export function readConfiguration(environment: Environment = process.env): Clien
   const settings = new Settings(environment);
   const hasKey = settings.text('LEGALESIGN_API_KEY') !== undefined;
   const configuration: ClientConfiguration = {
-    temporal: loadClientConnectConfig({ overrideEnvVars: withoutUnset(environment) }),
+    temporal: loadClientConnectConfig({ overrideEnvVars: temporalVariables(environment) }),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     encryptionKeys: readEncryptionKeys(settings),
     provider: hasKey ? readProviderSettings(settings) : undefined,
@@ -35,9 +35,4 @@ export function readConfiguration(environment: Environment = process.env): Clien
   };
   settings.check();
   return configuration;
-}
-
-function withoutUnset(environment: Environment): Record<string, string> {
-  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(set) as Record<string, string>;
 }

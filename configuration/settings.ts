@@ -4,6 +4,19 @@ import { parseDuration } from './duration.js';
 /** A process's environment, or one made up for a test. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What Temporal's SDK reads by itself, the place of its profiles included. */
+const TEMPORALS_OWN = /^(TEMPORAL_\w+|HOME|XDG_CONFIG_HOME|APPDATA)$/;
+
+/**
+ * The part of an environment that Temporal's SDK reads. To it an empty variable is a value: an
+ * empty API key would switch TLS on. Here, as of every setting, it counts as not set.
+ */
+export function temporalVariables(environment: Environment): Record<string, string> {
+  const names = Object.keys(environment).filter((name) => TEMPORALS_OWN.test(name));
+  const trimmed = names.map((name) => [name, environment[name]?.trim() ?? '']);
+  return Object.fromEntries(trimmed.filter(([, value]) => value !== '')) as Record<string, string>;
+}
+
 /** Everything that is wrong with the settings, one line each. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';

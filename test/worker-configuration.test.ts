@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigurationError } from '../configuration/settings.js';
 import { untoldEvents } from '../worker/announcement-settings.js';
-import { readConfiguration } from '../worker/configuration.js';
+import { readConfiguration, readTemporal } from '../worker/configuration.js';
 
 const KEY = { LEGALESIGN_API_KEY: 'user:key' };
 
@@ -113,3 +113,11 @@ for (const [what, environment, problem] of [
     assert.match(problems[0] ?? '', problem);
   });
 }
+
+test("an empty variable of Temporal's own counts as not set, and spaces are no part of it", () => {
+  const empty = ['ADDRESS', 'NAMESPACE', 'API_KEY', 'TLS', 'TLS_SERVER_NAME', 'PROFILE'];
+  const names = empty.map((name) => [`TEMPORAL_${name}`, ' '] as const);
+  assert.deepEqual(readTemporal(Object.fromEntries(names)), readTemporal({}));
+  const { namespace } = readTemporal({ TEMPORAL_NAMESPACE: 'contracts\r' });
+  assert.equal(namespace, 'contracts');
+});

@@ -1,9 +1,10 @@
 /** The webhook's settings, read once; and the only file here that knows the environment. */
 import type { KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
-import { LOG_LEVELS, Settings } from '../configuration/settings.js';
+import { LOG_LEVELS, Settings, temporalVariables } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract.js';
 import { readPublicKeys, sha1Problem } from './certificates.js';
@@ -47,6 +48,13 @@ export function readConfiguration(environment: Environment = process.env): Webho
   };
   settings.check();
   return configuration;
+}
+
+/** Temporal's own settings and profiles. */
+export function readTemporal(
+  environment: Environment = process.env,
+): ReturnType<typeof loadClientConnectConfig> {
+  return loadClientConnectConfig({ overrideEnvVars: temporalVariables(environment) });
 }
 
 const UNITS_BYTES: ReadonlyMap<string, number> = new Map([

@@ -5,9 +5,9 @@ import {
   makeGrpcRetryInterceptor,
   type ConnectionOptions,
 } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { createDataConverter } from '../codec/data-converter.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
+import { readTemporal } from './configuration.js';
 
 /** By default gRPC comes to wait two minutes between attempts; Temporal may be back long since. */
 const RECONNECT_MAX_MS = 2000;
@@ -27,7 +27,7 @@ interface ClientSettings {
  * call that fails is not repeated until its deadline, since the callback is safe at once.
  */
 export function createTemporalClient({ hasSpool, encryptionKeys }: ClientSettings): Client {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { connectionOptions, namespace } = readTemporal();
   const connection = Connection.lazy({
     ...connectionOptions,
     channelArgs: { 'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS },

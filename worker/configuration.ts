@@ -1,7 +1,8 @@
 /** The worker's settings, read once; and the only file here that knows the environment. */
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
-import { LOG_LEVELS, Settings } from '../configuration/settings.js';
+import { LOG_LEVELS, Settings, temporalVariables } from '../configuration/settings.js';
 import type { Environment } from '../configuration/settings.js';
 import type { ProviderClientOptions } from '../provider/provider-client.js';
 import { readProviderSettings } from '../provider/provider-settings.js';
@@ -78,6 +79,13 @@ export function readConfiguration(environment: Environment = process.env): Worke
   };
   settings.check();
   return configuration;
+}
+
+/** Temporal's own settings and profiles. */
+export function readTemporal(
+  environment: Environment = process.env,
+): ReturnType<typeof loadClientConnectConfig> {
+  return loadClientConnectConfig({ overrideEnvVars: temporalVariables(environment) });
 }
 
 /** Where the archive is, for who needs nothing else of a worker. @throws ConfigurationError */

@@ -2,14 +2,13 @@
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { LogEntry, WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createDataConverter } from '../codec/data-converter.js';
 import { ConfigurationError } from '../configuration/settings.js';
-import { readConfiguration } from './configuration.js';
+import { readConfiguration, readTemporal } from './configuration.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { isDenied, reasonsOf } from './permissions.js';
 import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
@@ -69,7 +68,7 @@ export async function startWorker(
   surroundings: WorkerSurroundings = {},
 ): Promise<RunningWorker> {
   const logger = surroundings.logger ?? pino({ level: configuration.logLevel });
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connectionOptions, namespace = 'default' } = readTemporal();
   const address = surroundings.address ?? connectionOptions.address ?? 'localhost:7233';
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -111,7 +110,9 @@ async function connectTo(address: string, options: ConnectionOptions): Promise<C
     return await Connection.connect({ ...options, address });
   } catch (error) {
     const does = isDenied(error) ? 'does not let this worker in' : 'does not answer';
-    const about = isDenied(error) ? 'TEMPORAL_API_KEY, TEMPORAL_TLS_…' : 'TEMPORAL_ADDRESS';
+    const about = isDenied(error)
+      ? 'TEMPORAL_API_KEY, TEMPORAL_TLS_…'
+      : `TEMPORAL_ADDRESS${options.tls ? '; with TLS, as TEMPORAL_API_KEY or TEMPORAL_TLS… say' : ''}`;
     throw new Error(`Temporal at ${address} ${does} (${about}): ${reasonsOf(error)}`, {
       cause: error,
     });

@@ -1,6 +1,6 @@
 /** The codec server's settings; the only file here that knows the environment. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { LOG_LEVELS, Settings } from '../../configuration/settings.js';
+import { LOG_LEVELS, Settings, temporalVariables } from '../../configuration/settings.js';
 import type { Environment } from '../../configuration/settings.js';
 import { readEncryptionKeys, type EncryptionKeys } from '../encryption-keys.js';
 
@@ -29,14 +29,14 @@ export function readConfiguration(
 ): CodecServerConfiguration {
   const settings = new Settings(environment);
   const namespaces = settings.list('CODEC_NAMESPACES');
+  const temporal = loadClientConnectConfig({ overrideEnvVars: temporalVariables(environment) });
   const configuration: CodecServerConfiguration = {
     host: settings.text('CODEC_HOST') ?? '127.0.0.1',
     port: settings.port('CODEC_PORT', 3002),
     encryptionKeys: readEncryptionKeys(settings),
     tokens: readTokens(settings),
     origins: readOrigins(settings),
-    namespaces:
-      namespaces.length > 0 ? namespaces : [loadClientConnectConfig().namespace ?? 'default'],
+    namespaces: namespaces.length > 0 ? namespaces : [temporal.namespace ?? 'default'],
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   const { COUNTERSIGN_ENCRYPTION_KEYS: keys, COUNTERSIGN_ENCRYPTION_KEYS_FILE: file } = environment;
