@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { IncomingHttpHeaders, RequestListener } from 'node:http';
+import { once } from 'node:events';
+import type { IncomingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -184,6 +185,47 @@ test('A receiver that is silent, breaks off or is not there is told again later'
     new MockActivityEnvironment().run(announce, input),
     isFailure({ type: 'Unavailable' }),
   );
+});
+
+for (const [what, answer] of [
+  ['long', (response) => response.end('x'.repeat(200_000))],
+  ['never ending', (response) => response.write('taken')],
+  ['cut off', (response) => response.write('taken', () => response.socket?.destroy())],
+  ['none of its encoding', (response) => response.end('no gzip at all')],
+] as const satisfies readonly [string, (response: ServerResponse) => unknown][]) {
+  const head = what.startsWith('none') ? { 'content-encoding': 'gzip' } : {};
+  test(`An answer that is ${what} is taken by its status`, async (t) => {
+    for (const [status, failure] of [
+      [200, undefined],
+      [410, { type: 'RequestRefused', nonRetryable: true }],
+      [429, { type: 'Throttled', nextRetryDelay: 9_000 }],
+    ] as const) {
+      const { deliveries, tell } = await receiver(
+        t,
+        (_request, response) => {
+          answer(response.writeHead(status, { 'retry-after': '9', ...head }));
+        },
+        { timeoutMs: 300 },
+      );
+      const telling = tell(announcementOf());
+      await (failure ? assert.rejects(telling, isFailure(failure)) : telling);
+      assert.equal(deliveries.length, 1);
+    }
+  });
+}
+
+test('The connection of an answer that never ends is closed once time is up', async (t) => {
+  let closed: Promise<unknown> = Promise.resolve();
+  const { tell } = await receiver(
+    t,
+    (_request, response) => {
+      closed = once(response, 'close');
+      response.writeHead(200).write('taken');
+    },
+    { timeoutMs: 300 },
+  );
+  await tell(announcementOf());
+  await closed;
 });
 
 test('Cancelling while a receiver is silent cancels the activity', async (t) => {

@@ -1,15 +1,17 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
 import { ApplicationFailure } from '@temporalio/common';
 import axios, { type AxiosResponse } from 'axios';
 import { FAILURE_TYPES } from '../../workflows/contract.js';
 import { reasonOf } from '../../provider/error-reason.js';
 import { parseRetryAfter } from '../../provider/retry-after.js';
+import { textOf } from '../../provider/timed-stream.js';
 
 /** Standard Webhooks recommends to give a receiver 15 to 30 seconds. */
 const DEFAULT_TIMEOUT_MS = 20_000;
 
-/** A receiver's answer is read for its reason alone. */
+/** A receiver's answer is read for its reason alone: its status says what became of the message. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** Where messages go. */
@@ -38,9 +40,10 @@ function temporary(status: number): boolean {
 /** Redirects are not followed: the message is for the configured receiver alone. */
 function failureOf(
   { receiver, setting, url }: { receiver: string; setting: string; url: string },
-  { status, headers, data }: AxiosResponse,
+  { status, headers }: AxiosResponse,
+  answer: string,
 ): ApplicationFailure {
-  const reason = typeof data === 'string' ? reasonOf(data, tokensOf(url)) : '';
+  const reason = reasonOf(answer, tokensOf(url));
   const redirected = status >= 300 && status < 400 ? ` ${setting} must be the final address.` : '';
   const message = `${receiver} answered ${status}. ${reason}${redirected}`.trim();
   if (!temporary(status)) {
@@ -90,8 +93,7 @@ export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
   const client = axios.create({
     maxRedirects: 0,
     validateStatus: null,
-    responseType: 'text',
-    maxContentLength: MAX_ANSWER_BYTES,
+    responseType: 'stream',
     timeout: timeoutMs,
     httpAgent,
     httpsAgent,
@@ -102,13 +104,15 @@ export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
     async post(body, headers, signal) {
       const due = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const response = await client
-        .post<string>(url, body, { headers: { ...fixed, ...headers }, signal: due })
+        .post<Readable>(url, body, { headers: { ...fixed, ...headers }, signal: due })
         .catch((error: unknown) => {
           signal.throwIfAborted();
           throw noAnswer(receiver, error);
         });
-      const { status } = response;
-      if (status < 200 || status > 299) throw failureOf({ receiver, setting, url }, response);
+      // Ends with the signal at the latest, however the answer goes on.
+      const answer = textOf(response.data, MAX_ANSWER_BYTES);
+      if (response.status >= 200 && response.status <= 299) return;
+      throw failureOf({ receiver, setting, url }, response, await answer);
     },
     close() {
       httpAgent.destroy();
