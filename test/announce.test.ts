@@ -136,6 +136,17 @@ test('An HTTP message verifies with the Standard Webhooks library under every se
   assert.throws(() => other.verify(body, headers as Record<string, string>), /matching signature/);
 });
 
+test('A message about a run that somebody named by hand verifies, too', async (t) => {
+  const { deliveries, tell } = await receiver(t, (_request, response) => response.end());
+  for (const name of ['照合', 'Prüfung', ' two  words ', 'a\nb', '\ud800', '100%']) {
+    const about = { occurredAt: '2026-01-01T00:00:00.000Z', reason: '2 were left out' };
+    await tell({ event: 'reconciliation.failed', subject: `${name}/run-1`, ...about });
+    const { headers, body } = deliveries.at(-1) ?? assert.fail('nothing delivered');
+    new Webhook(secretOf('a')).verify(body, headers as Record<string, string>);
+    assert.match(String(headers['webhook-id']), /^[\x21-\x7e]+\/run-1\/reconciliation\.failed$/);
+  }
+});
+
 test('A repetition carries the same ID and the same body', async (t) => {
   const { deliveries, tell } = await receiver(t, (_request, response) => response.end());
   const announcement = announcementOf();

@@ -17,6 +17,12 @@ function bodyOf({ event, occurredAt, ...data }: Announcement): string {
   return JSON.stringify({ type: event, timestamp: occurredAt, data });
 }
 
+/** As every receiver reads it in a header: who starts a reconciliation by hand names it freely. */
+function headerText(key: string): string {
+  // By way of bytes, since half a surrogate pair cannot be encoded.
+  return key.replace(/[^\x21-\x7e]+/g, (text) => encodeURIComponent(Buffer.from(text).toString()));
+}
+
 function signedHeaders(
   signers: readonly Webhook[],
   id: string,
@@ -57,7 +63,7 @@ export function createHttpChannel(options: HttpChannelOptions): Channel {
     name: 'http',
     announce(announcement, { signal }) {
       const body = bodyOf(announcement);
-      const headers = signedHeaders(signers, idempotencyKey(announcement), body);
+      const headers = signedHeaders(signers, headerText(idempotencyKey(announcement)), body);
       return poster.post(body, headers, signal);
     },
     close() {
