@@ -114,9 +114,9 @@ async function follow(
 async function storageRefusal(
   call: Call,
   answer: StreamedAnswer,
-  secrets: readonly string[],
+  { secrets, timeoutMs }: DownloadOptions,
 ): Promise<ProviderError> {
-  const reason = reasonOf(await textOf(answer.body, MAX_ERROR_BYTES), secrets);
+  const reason = reasonOf(await textOf(answer.body, MAX_ERROR_BYTES, timeoutMs), secrets);
   const came = `was redirected to a storage that answered ${answer.status}`;
   const { status } = answer;
   return new ProviderError({ kind: 'unavailable', asked: asked(call), came, status, reason });
@@ -150,8 +150,8 @@ export async function openDownload(call: Call, options: DownloadOptions): Promis
   const first = await options.http.open(call);
   const answer = await follow(call, first, options);
   if (answer.status === 200) return fileOf(call, answer, options.timeoutMs);
-  if (answer !== first) throw await storageRefusal(call, answer, options.secrets);
-  const body = await textOf(answer.body, MAX_ERROR_BYTES);
+  if (answer !== first) throw await storageRefusal(call, answer, options);
+  const body = await textOf(answer.body, MAX_ERROR_BYTES, options.timeoutMs);
   if (answer.status === 201 || answer.status === 202) return { kind: 'deArchiving' };
   if (answer.status === 404) return { kind: 'absent' };
   throw unexpectedAnswer(call, { ...answer, body }, options.secrets);

@@ -63,10 +63,14 @@ async function nextInTime(
   }
 }
 
-/** A stream's first bytes as text; the rest is dropped, and so is an error while reading. */
-export async function textOf(stream: Readable, maxBytes: number): Promise<string> {
+/**
+ * A stream's first bytes as text; the rest is dropped, and so is an error while reading.
+ * @param dueMs until what is there by then must do; without it the stream itself must end in time
+ */
+export async function textOf(stream: Readable, maxBytes: number, dueMs?: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const timer = dueMs === undefined ? undefined : setTimeout(() => stream.destroy(), dueMs);
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       chunks.push(chunk);
@@ -76,6 +80,8 @@ export async function textOf(stream: Readable, maxBytes: number): Promise<string
   } catch (error) {
     // Half an error's body is still the better reason; the status has been understood already.
     if (!(error instanceof Error)) throw error;
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
 }

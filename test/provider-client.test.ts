@@ -371,6 +371,35 @@ test('A download that falls silent or breaks off ends with an error', async (t) 
   }
 });
 
+test(
+  'An answer without a file whose rest never comes is understood all the same',
+  { timeout: 20_000 },
+  async (t) => {
+    const [refused, deArchiving, absent, elsewhere] = [freshId(), freshId(), freshId(), freshId()];
+    const statuses: Readonly<Record<string, number>> = {
+      [`${BASE}/pdf/${refused}/`]: 503,
+      [`${BASE}/pdf/${deArchiving}/`]: 201,
+      [`${BASE}/pdf/${absent}/`]: 404,
+      [`${BASE}/pdf/${elsewhere}/`]: 302,
+    };
+    const client = await clientOf(
+      t,
+      (request, response) => {
+        response.writeHead(statuses[request.url ?? ''] ?? 403, { location: '/storage' });
+        const dripping = setInterval(() => response.write('no '), 50);
+        response.on('close', () => {
+          clearInterval(dripping);
+        });
+      },
+      { timeoutMs: 200 },
+    );
+    await assert.rejects(client.openPdf(refused), isError({ kind: 'unavailable', status: 503 }));
+    await assert.rejects(client.openPdf(elsewhere), isError({ kind: 'unavailable', status: 403 }));
+    assert.deepEqual(await client.openPdf(deArchiving), { kind: 'deArchiving' });
+    assert.deepEqual(await client.openPdf(absent), { kind: 'absent' });
+  },
+);
+
 test('A slow reader is not taken for a silent provider', async (t) => {
   const pdf = pdfBytes(2_000_000);
   const client = await clientOf(t, (_request, response) => response.end(pdf), { timeoutMs: 80 });
