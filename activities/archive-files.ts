@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Context } from '@temporalio/activity';
 import type { ArchivedFile, ArchiveReceipt } from '../workflows/contract.js';
 import { FAILURE_TYPES } from '../workflows/contract.js';
@@ -142,17 +143,22 @@ async function downloadAuditLog(run: Run): Promise<ArchivedFile> {
   throw retryable(FAILURE_TYPES.notFinalYet, 'The provider has no audit log of the document yet.');
 }
 
-function write(
+async function write(
   run: Run,
   phase: 'document' | 'auditLog',
   name: ArchiveFileName,
-  stream: AsyncIterable<Buffer>,
+  stream: Readable,
 ): Promise<ArchivedFile> {
-  return run.attempt.writeFile(name, pdfChunks(stream), {
-    signal: run.signal,
-    maxBytes: run.maxFileBytes,
-    onBytes: (bytes) => {
-      run.heartbeat.note(phase, bytes);
-    },
-  });
+  try {
+    return await run.attempt.writeFile(name, pdfChunks(stream), {
+      signal: run.signal,
+      maxBytes: run.maxFileBytes,
+      onBytes: (bytes) => {
+        run.heartbeat.note(phase, bytes);
+      },
+    });
+  } finally {
+    // Where no file could be opened nobody has read of it, and its connection would stay open.
+    stream.destroy();
+  }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
@@ -13,6 +14,7 @@ import type {
   ArchiveFilesDependencies,
   ArchiveFilesInput,
 } from '../activities/archive-files.js';
+import type { ArchiveAttempt } from '../activities/archive/archive.js';
 import { createFileArchive } from '../activities/archive/file-archive.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import type { ArchiveReceipt } from '../workflows/contract.js';
@@ -246,6 +248,32 @@ test('A file over the limit is refused for good', async (t) => {
   const input = inputOf(document.documentId, document.hash);
   await assert.rejects(run(input), isFailure({ type: 'RequestRefused', nonRetryable: true }));
 });
+
+test(
+  'A download that could not be written anywhere closes its connection',
+  { timeout: 10_000 },
+  async (t) => {
+    const document = signedDocument(5_000_000);
+    let closed: Promise<unknown> = Promise.resolve();
+    const full: ArchiveAttempt = {
+      writeFile: () => Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' })),
+      commit: () => assert.fail('nothing was written'),
+      quarantine: () => assert.fail('nothing was written'),
+      discard: () => Promise.resolve(),
+    };
+    const { run } = await scene(
+      t,
+      (request, response) => {
+        closed = once(response, 'close');
+        document.listener(request, response);
+      },
+      { archive: { ...createFileArchive('nowhere'), begin: () => Promise.resolve(full) } },
+    );
+    const input = inputOf(document.documentId, document.hash);
+    await assert.rejects(run(input), isFailure({ type: 'Unavailable', nonRetryable: false }));
+    await closed;
+  },
+);
 
 test('An ID that is none, and a hash that is none, are refused for good', async (t) => {
   const { run } = await scene(t, signedDocument().listener);
