@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
@@ -36,7 +37,7 @@ function announcementOf(fields: Partial<DocumentAnnouncement> = {}): DocumentAnn
 
 interface MailServer {
   readonly messages: string[];
-  readonly tell: (announcement: Announcement) => Promise<void>;
+  readonly tell: (a: Announcement, environment?: MockActivityEnvironment) => Promise<void>;
 }
 
 async function mailServer(
@@ -75,8 +76,8 @@ async function mailServer(
   const announce = createAnnounce({ channels: [channel] });
   return {
     messages,
-    tell: (announcement) =>
-      new MockActivityEnvironment().run(announce, { channel: 'email' as const, announcement }),
+    tell: (announcement, environment = new MockActivityEnvironment()) =>
+      environment.run(announce, { channel: 'email' as const, announcement }),
   };
 }
 
@@ -236,6 +237,29 @@ test('A mail server that is not there, or that is silent, is tried again', async
       isFailure({ type: 'Unavailable', nonRetryable: false }),
     );
   }
+});
+
+test('What was given up while a mail server was silent is not sent once it speaks again', async (t) => {
+  let isSilent = true;
+  const greetings: (() => void)[] = [];
+  const { messages, tell } = await mailServer(t, {
+    onConnect(_session, done) {
+      if (isSilent) greetings.push(done);
+      else done();
+    },
+  });
+  const announcements = Array.from({ length: 12 }, () => announcementOf());
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    const environment = new MockActivityEnvironment();
+    const telling = announcements.map((each) => assert.rejects(tell(each, environment)));
+    await delay(50);
+    environment.cancel();
+    await Promise.all(telling);
+  }
+  isSilent = false;
+  for (const greet of greetings) greet();
+  await Promise.all(announcements.map((each) => tell(each)));
+  assert.equal(messages.length, announcements.length);
 });
 
 test('A URL that is not of SMTP is refused without being repeated', () => {

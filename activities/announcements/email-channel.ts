@@ -27,29 +27,6 @@ function messageIdOf(announcement: Announcement, from: string): string {
   return `<${idempotencyKey(announcement).replace(/[^\w.-]/g, '.')}@${domain}>`;
 }
 
-/** Settles as the work does, or with the signal's reason as soon as that is aborted. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = withReject();
-  const stop = (): void => {
-    reject(signal.reason);
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-function withReject(): { promise: Promise<never>; reject: (reason: unknown) => void } {
-  let reject: (reason: unknown) => void = () => undefined;
-  const promise = new Promise<never>((_, rejectPromise) => {
-    reject = rejectPromise;
-  });
-  return { promise, reject };
-}
-
 /**
  * Events as e-mails over SMTP, through connections that are kept. Errors are nodemailer's own:
  * `toApplicationFailure` reads their codes.
@@ -71,14 +48,20 @@ export function createEmailChannel(options: EmailChannelOptions): Channel {
     name: 'email',
     async announce(announcement, { signal }) {
       signal.throwIfAborted();
-      const sent = transport.sendMail({
+      const message = {
         from,
         to,
         messageId: messageIdOf(announcement, from),
         headers: { 'X-Idempotency-Key': idempotencyKey(announcement) },
         ...emailMessage(announcement, templates),
-      });
-      const { rejected } = await untilAborted(sent, signal);
+      };
+      // Takes it out of the pool's queue as well: what is given up must not go out later.
+      const { rejected } = await transport
+        .sendMail({ ...message, signal })
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          throw error;
+        });
       if (rejected.length === 0) return;
       // The others have the message: to fail, and so to repeat it, would send it to them again.
       const fields = { recipients: rejected.length, key: idempotencyKey(announcement) };
