@@ -160,3 +160,25 @@ test('A PDF of 200 MB is archived in a fraction of that memory', async (t) => {
   t.diagnostic(`grown by ${Math.round(grownBytes / 1024 / 1024)} MB`);
   assert.ok(grownBytes < LARGE_BYTES / 2, `grown by ${grownBytes} bytes`);
 });
+
+test('A receipt that an erasure replaces while it is read is not taken for damaged', async (t) => {
+  const root = await folder(t);
+  const document = signedDocument();
+  const stage = await startStage(document.listener);
+  t.after(() => stage.close());
+  const receipt = await archiveInto(root, document, stage);
+  const archive = createFileArchive(root);
+  const tombstone = { ...receipt, changes: [], erasedAt: '2026-01-01T00:00:00.000Z' };
+  let erasures = 0;
+  await beforeFileOperations(
+    async (name, path) => {
+      if (name !== 'lstat' || path?.endsWith('document.pdf') !== true || erasures > 0) return;
+      erasures += 1;
+      await archive.erase(document.documentId, tombstone);
+    },
+    ['lstat'],
+  );
+  assert.deepEqual(await archive.readReceipt(document.documentId), tombstone);
+  assert.equal(erasures, 1);
+  assert.deepEqual(readdirSync(join(root, document.documentId)), ['receipt.json']);
+});

@@ -59,6 +59,18 @@ async function setAside(path: string, logger: Pick<Logger, 'warn'> | undefined):
   logger?.warn({ path, aside }, 'a receipt that is not valid was moved aside');
 }
 
+/** The receipt that the text is, with all its files there; undefined where it is none. */
+async function validReceipt(
+  text: string,
+  folder: string,
+  documentId: string,
+): Promise<ArchiveReceipt | undefined> {
+  const receipt = parseReceipt(text);
+  if (receipt === undefined) return undefined;
+  requireOwn(receipt, documentId);
+  return (await filesAreThere(folder, receipt)) ? receipt : undefined;
+}
+
 /**
  * The receipt in a document's folder. One that is cut off, or whose files are not all there, counts
  * as absent, is moved aside and reported.
@@ -70,12 +82,14 @@ export async function readReceiptFile(
 ): Promise<ArchiveReceipt | undefined> {
   if (!(await isFolder(folder))) return undefined;
   const path = join(folder, RECEIPT_NAME);
-  const text = await optional(readText(path));
-  if (text === undefined) return undefined;
-  const receipt = parseReceipt(text);
-  if (receipt !== undefined) {
-    requireOwn(receipt, documentId);
-    if (await filesAreThere(folder, receipt)) return receipt;
+  for (let invalid: string | undefined; ;) {
+    const text = await optional(readText(path));
+    if (text === undefined) return undefined;
+    const receipt = await validReceipt(text, folder, documentId);
+    if (receipt !== undefined) return receipt;
+    // Its files may be gone because an erasure has put a tombstone in its place since it was read.
+    if (text === invalid) break;
+    invalid = text;
   }
   await setAside(path, logger);
   return undefined;
