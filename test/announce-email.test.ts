@@ -204,6 +204,44 @@ test('Of several recipients one refused is warned of, and the others get their m
   assert.deepEqual(warnings, [{ recipients: 1, key }]);
 });
 
+test('Whom the mail server puts off is told later, and the others are not told again', async (t) => {
+  const warnings: unknown[] = [];
+  const told: string[] = [];
+  let legal: number | undefined = 451;
+  const { messages, tell } = await mailServer(
+    t,
+    {
+      onRcptTo({ address }, _session, done) {
+        const responseCode = address.startsWith('legal') ? legal : undefined;
+        if (responseCode !== undefined) {
+          done(Object.assign(new Error('no'), { responseCode }));
+          return;
+        }
+        told.push(address);
+        done();
+      },
+    },
+    { logger: { warn: (fields: unknown) => warnings.push(fields) } },
+  );
+  const [greylisted, unknown] = [announcementOf(), announcementOf()];
+  for (const announcement of [greylisted, greylisted, unknown]) {
+    await assert.rejects(
+      tell(announcement),
+      isFailure({ type: 'Unavailable', nonRetryable: false }),
+    );
+  }
+  assert.deepEqual(told, ['ops@example.com', 'ops@example.com']);
+  legal = undefined;
+  await tell(greylisted);
+  assert.deepEqual(told.slice(2), ['legal@example.com']);
+  assert.equal(headerOf(messages[2] ?? '', 'To'), 'ops@example.com, legal@example.com');
+  assert.deepEqual(warnings, []);
+  legal = 550;
+  await tell(unknown);
+  assert.deepEqual(warnings, [{ recipients: 1, key: `${unknown.documentId}/document.completed` }]);
+  assert.equal(messages.length, 3);
+});
+
 test('Refused credentials are tried again slowly', async (t) => {
   const { tell } = await mailServer(
     t,
