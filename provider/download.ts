@@ -16,6 +16,9 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** Of a file: nobody signs more, and an endless one must not fill the disk. */
 const MAX_FILE_BYTES = 1024 ** 3;
 
+/** How every PDF ends (ISO 32000-1, 7.5.5). */
+const PDF_END = '%%EOF';
+
 const TOO_LARGE = 'was answered with a file of more than 1 GiB';
 
 const PRIVATE_REDIRECT =
@@ -122,13 +125,19 @@ async function storageRefusal(
   return new ProviderError({ kind: 'unavailable', asked: asked(call), came, status, reason });
 }
 
+/** Neither length nor chunks: it ends with its connection, as half of one does. */
+function endsWithConnection({ headers }: StreamedAnswer): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
+}
+
 function fileOf(call: Call, answer: StreamedAnswer, timeoutMs: number): Download {
   const contentLength = Number(answer.headers['content-length'] ?? Number.NaN);
   if (contentLength > MAX_FILE_BYTES) {
     answer.body.destroy();
     throw refusal(call, TOO_LARGE);
   }
-  const limits = { idleMs: timeoutMs, maxBytes: MAX_FILE_BYTES };
+  const lastWord = endsWithConnection(answer) ? PDF_END : undefined;
+  const limits = { idleMs: timeoutMs, maxBytes: MAX_FILE_BYTES, lastWord };
   const stream = timedStream(answer.body, limits, (error) =>
     (error as { code?: unknown }).code === TOO_LARGE_CODE
       ? refusal(call, TOO_LARGE)

@@ -3,16 +3,24 @@ import { Readable } from 'node:stream';
 /** Code of the error that ends a stream which is longer than it may. */
 export const TOO_LARGE_CODE = 'ETOOLARGE';
 
+/** Code of the error of a stream that ends without its last word. */
+const CUT_OFF_CODE = 'ECUTOFF';
+
+/** The last word may be followed by so much. */
+const END_BYTES = 1024;
+
 /** What a stream is held to. */
 interface StreamLimits {
   readonly idleMs: number;
   readonly maxBytes: number;
+  /** Must stand near its end, where nothing else tells a whole one from half of one. */
+  readonly lastWord?: string | undefined;
 }
 
 /**
- * Passes a stream on and ends it with an error when the source is silent for too long, or longer
- * than it may be. Only the time in which bytes are awaited counts: a slow reader does not make the
- * source late.
+ * Passes a stream on and ends it with an error when the source is silent for too long, longer than
+ * it may be, or cut off. Only the time in which bytes are awaited counts: a slow reader does not
+ * make the source late.
  * @param failure makes the error of the source's own; silence has the code `ETIMEDOUT`
  */
 export function timedStream(
@@ -28,14 +36,19 @@ export function timedStream(
 
 async function* passOn(
   source: Readable,
-  { idleMs, maxBytes }: StreamLimits,
+  { idleMs, maxBytes, lastWord = '' }: StreamLimits,
   failure: (cause: unknown) => unknown,
 ): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let bytes = 0;
+  let end = Buffer.alloc(0);
   for (;;) {
     const next = await nextInTime(source, chunks, idleMs, failure);
-    if (next.done === true) return;
+    if (next.done === true) {
+      if (end.includes(lastWord)) return;
+      throw failure(Object.assign(new Error('cut off'), { code: CUT_OFF_CODE }));
+    }
+    end = Buffer.concat([end, next.value.subarray(-END_BYTES)]).subarray(-END_BYTES);
     bytes += next.value.length;
     if (bytes > maxBytes) {
       source.destroy();

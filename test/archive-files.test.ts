@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -240,6 +240,29 @@ test('An audit log that does not exist yet is awaited', async (t) => {
   const input = inputOf(document.documentId, document.hash);
   await assert.rejects(run(input), isFailure({ type: 'NotFinalYet', nonRetryable: false }));
   assert.equal(existsSync(join(root, document.documentId)), false);
+});
+
+/** Ends with its connection: without a length, and not in chunks. */
+function untilClosed(response: ServerResponse, body: Buffer | string): void {
+  response.useChunkedEncodingByDefault = false;
+  response.writeHead(200, { connection: 'close' }).end(body);
+}
+
+test('An audit log that ends with its connection is archived only with its last line', async (t) => {
+  const document = signedDocument();
+  const auditLog = '%PDF-1.7\nwho signed when\n%%EOF\n';
+  let served = auditLog.slice(0, 20);
+  const { root, run } = await scene(t, (request, response) => {
+    if (request.url?.includes('auditlog') === true) untilClosed(response, served);
+    else document.listener(request, response);
+  });
+  const input = inputOf(document.documentId, document.hash);
+  await assert.rejects(run(input), isFailure({ type: 'Unavailable', nonRetryable: false }));
+  assert.equal(existsSync(join(root, document.documentId)), false);
+  served = auditLog;
+  await run(input);
+  const archived = readFileSync(join(root, document.documentId, 'audit-log.pdf'), 'utf8');
+  assert.equal(archived, auditLog);
 });
 
 test('A file over the limit is refused for good', async (t) => {
