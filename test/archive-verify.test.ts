@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Archive } from '../activities/archive/archive.js';
+import type { Archive, StoredFile } from '../activities/archive/archive.js';
 import { openArchive } from '../activities/archive/open-archive.js';
 import { verifyArchive, type Flaw } from '../activities/archive/verify-archive.js';
 import { freshId, pdfBytes } from './support/provider-stage.js';
@@ -146,6 +146,13 @@ async function namesInQuarantine(archive: Archive, documentId: string): Promise<
   return names.sort();
 }
 
+async function filesOf(archive: Archive, documentId: string): Promise<readonly StoredFile[]> {
+  for await (const { place, files } of archive.list(documentId)) {
+    if (place === 'documents') return files;
+  }
+  return [];
+}
+
 async function receiptOf(archive: Archive, documentId: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of (await archive.openFile(documentId, 'receipt.json')) ?? []) {
@@ -213,6 +220,38 @@ test('what was quarantined and archived as good later is no longer wrong', async
   const documentId = await archiveOne(archive);
   await quarantineOne(archive, documentId);
   assert.deepEqual(await flawsOf(archive), { [documentId]: [] });
+});
+
+test('what is being archived on S3, or erased, while it is verified is not wrong', async () => {
+  const { archive, root } = await fileArchive();
+  const [archived, erased] = [await archiveOne(archive), await archiveOne(archive)];
+  const early = { documentId: archived, place: 'documents', files: [] as StoredFile[] } as const;
+  const files = await filesOf(archive, archived);
+  const broken = await archiveOne(archive);
+  await rm(join(root, broken, 'audit-log.pdf'));
+  let listings = 0;
+  const moving: Archive = {
+    ...archive,
+    async *list(documentId) {
+      listings += 1;
+      if (documentId !== undefined) {
+        yield* archive.list(documentId);
+        return;
+      }
+      // Listed in the middle of it, and whole by the time it is looked at.
+      yield { ...early, files: files.filter(({ name }) => name === 'document.pdf') };
+      const before = { ...early, documentId: erased, files: await filesOf(archive, erased) };
+      await eraseOne(archive, erased);
+      yield before;
+      yield* archive.list(broken);
+    },
+  };
+  assert.deepEqual(await flawsOf(moving), {
+    [archived]: [],
+    [erased]: [],
+    [broken]: ['missingFile audit-log.pdf'],
+  });
+  assert.equal(listings, 4);
 });
 
 test('one document alone is verified, and other documents are not looked at', async () => {

@@ -51,29 +51,56 @@ const MAX_RECEIPT_BYTES = 16 * 1024 * 1024;
 /** A receipt that was not valid and has been moved aside (receipt-file.ts): another stands now. */
 const RECEIPT_ASIDE = /^receipt\.json\.damaged-\d+$/;
 
+/** Told by what is there and what is not: so looks, too, what is being archived or erased. */
+const PERHAPS_PASSING: ReadonlySet<Flaw['kind']> = new Set([
+  'missingFile',
+  'wrongSize',
+  'unlistedFile',
+  'noReceipt',
+  'notErased',
+]);
+
 /**
- * Hashes every file anew: one document after the other, never a whole file in memory.
+ * Hashes every file anew: one document after the other, never a whole file in memory. What may have
+ * been caught in the middle is looked at once more, after all others.
  * @throws what listing the archive fails with, or the signal's reason
  */
 export async function* verifyArchive(
   archive: Archive,
   { documentId, signal, onBytes }: VerifyOptions = {},
 ): AsyncGenerator<DocumentVerdict> {
+  const again: DocumentVerdict[] = [];
   for await (const stored of archive.list(documentId)) {
-    signal?.throwIfAborted();
-    let bytes = 0;
-    const count = (piece: number): void => {
-      signal?.throwIfAborted();
-      bytes += piece;
-      onBytes?.(piece);
-    };
-    const flaws = await flawsOf(archive, stored, count).catch((error: unknown) => {
-      signal?.throwIfAborted();
-      const why = error instanceof Error ? error.message : String(error);
-      return [{ kind: 'unreadable', why }] satisfies Flaw[];
-    });
-    yield { documentId: stored.documentId, place: stored.place, flaws, bytes };
+    const verdict = await verdictOf(archive, stored, { signal, onBytes });
+    if (verdict.flaws.some(({ kind }) => PERHAPS_PASSING.has(kind))) again.push(verdict);
+    else yield verdict;
   }
+  for (const before of again) {
+    for await (const stored of archive.list(before.documentId)) {
+      if (stored.place !== before.place) continue;
+      yield await verdictOf(archive, stored, { signal, onBytes });
+    }
+  }
+}
+
+async function verdictOf(
+  archive: Archive,
+  stored: StoredDocument,
+  { signal, onBytes }: Pick<VerifyOptions, 'signal' | 'onBytes'>,
+): Promise<DocumentVerdict> {
+  signal?.throwIfAborted();
+  let bytes = 0;
+  const count = (piece: number): void => {
+    signal?.throwIfAborted();
+    bytes += piece;
+    onBytes?.(piece);
+  };
+  const flaws = await flawsOf(archive, stored, count).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    const why = error instanceof Error ? error.message : String(error);
+    return [{ kind: 'unreadable', why }] satisfies Flaw[];
+  });
+  return { documentId: stored.documentId, place: stored.place, flaws, bytes };
 }
 
 function flawsOf(
