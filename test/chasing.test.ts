@@ -141,6 +141,16 @@ describe('reminders', () => {
     assert.match(detailsOf(twice, untilMs), /1 ×.*not reminded: failed to send/);
   });
 
+  test('that would be due after all time are never, and can be shown', () => {
+    const patient = tracked({ reminders: ['3d', '999999999d'] });
+    const nowMs = T0 + 3 * DAY_MS;
+    const results = [{ signerId: 'a', kind: 'sent' }] as const;
+    const once = withReminders(patient, { results }, nowMs);
+    const { untilMs, kind } = nextStep(once, nowMs) as { kind: string; untilMs?: number };
+    assert.deepEqual([kind, untilMs], ['wait', undefined]);
+    assert.match(detailsOf(once, nowMs), /reminders: 3d, 999999999d after/);
+  });
+
   test('that are due at once are one', () => {
     const nowMs = T0 + 30 * DAY_MS;
     assert.equal(nextStep(state, nowMs).kind, 'remind');

@@ -18,6 +18,9 @@ export type ChaseStep =
 /** The next thing to do, or when that will be; Infinity: never. */
 export type Chase = ChaseStep | { readonly kind: 'later'; readonly dueMs: number };
 
+/** The last time there is (ECMA-262, 21.4.1.1). A reminder that would be due later is never. */
+const LAST_TIME_MS = 8.64e15;
+
 /** Nothing asks more often than this, whatever another machine's clock says. */
 const PAUSE_MIN_MS = 60_000;
 
@@ -65,8 +68,9 @@ function turnsInProgress(state: DocumentState): (readonly [string, SignerTurn])[
 }
 
 function dueMsOf(state: DocumentState, { sinceMs, doneMs = -1 }: SignerTurn): number {
-  const afterMs = remindersMs(state).find((each) => each > doneMs);
-  return afterMs === undefined ? Infinity : sinceMs + afterMs;
+  const afterMs = remindersMs(state).find((each) => each > doneMs) ?? Infinity;
+  const dueMs = sinceMs + afterMs;
+  return dueMs > LAST_TIME_MS ? Infinity : dueMs;
 }
 
 function dueSigners(state: DocumentState, nowMs: number): string[] {
