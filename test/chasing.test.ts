@@ -284,6 +284,7 @@ describe('terms', () => {
     [{ remindrs: [] }, /there is no term remindrs/],
     [{ deadline: 'next friday' }, /no time such as/],
     [{ deadline: '2026-01-02T00:00:00' }, /no time such as/],
+    [{ deadline: '9999-12-31T23:59:59-05:00' }, /no time such as/],
     [{ deadline: iso(T0) }, /is over already/],
     [{ reminders: '3d' }, /no list of durations/],
     [{ reminders: ['3d', 'soon', 4] }, /no duration such as 3d: "soon"; .*: 4$/],
@@ -300,6 +301,7 @@ describe('terms', () => {
   test('that are right have no problem', () => {
     const terms = { deadline: iso(T0 + 1), reminders: ['7d', '3d'], stalledAfter: null };
     assert.deepEqual(changedTermsProblems(terms, T0), []);
+    assert.deepEqual(changedTermsProblems({ deadline: '9999-12-31T23:59:59Z' }, T0), []);
     assert.deepEqual(withChasing(tracked(), terms).chasing, {
       remindersMs: [3 * DAY_MS, 7 * DAY_MS],
       stalledMs: null,

@@ -62,9 +62,14 @@ function parsedReminders(reminders: readonly string[]): number[] {
 
 function deadlineProblems(deadline: unknown): string[] {
   if (deadline === undefined || deadline === null) return [];
-  const isTime = typeof deadline === 'string' && ZONED_TIME.test(deadline);
-  if (isTime && !Number.isNaN(Date.parse(deadline))) return [];
+  if (typeof deadline === 'string' && isZonedTime(deadline)) return [];
   return [`the deadline is no time such as 2030-01-31T12:00:00Z: ${shown(deadline)}`];
+}
+
+/** In UTC too: Temporal's search knows no year 10000, which 9999 is in some zones. */
+function isZonedTime(text: string): boolean {
+  if (!ZONED_TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
+  return ZONED_TIME.test(new Date(text).toISOString());
 }
 
 function reminderProblems(reminders: unknown): string[] {
