@@ -37,7 +37,10 @@ export async function followDocument(client: Client, documentId: string): Promis
   return tracked(documentId, () => handle.query(progressQuery));
 }
 
-/** Waits for the next change; of a closed document that is the last one. */
+/**
+ * Waits for the next change; of a closed document that is the last one.
+ * @throws RangeError for a revision that is no number
+ */
 export async function waitForChange(
   client: Client,
   documentId: string,
@@ -45,6 +48,7 @@ export async function waitForChange(
   options: WaitOptions = {},
 ): Promise<ProgressView> {
   const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
+  requireRevision(afterRevision);
   for (;;) {
     const view = await waiting(client, options, () =>
       openOr(
@@ -56,6 +60,12 @@ export async function waitForChange(
     // A run that continues as new answers early.
     if (view.revision > afterRevision || view.outcome) return view;
   }
+}
+
+/** After what is no number there is no change: it would be asked for without a pause, for ever. */
+function requireRevision(afterRevision: number): void {
+  if (Number.isFinite(afterRevision)) return;
+  throw new RangeError(`not a revision, such as progress() shows it: ${afterRevision}`);
 }
 
 /** Waits for the outcome: of a document that lingers, from the moment on at which it has one. */

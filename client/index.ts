@@ -66,7 +66,10 @@ export interface Countersign {
   trackDocument(documentId: string, terms?: TrackingTerms): Promise<void>;
   /** Progress now. @throws NotTrackedError */
   progress(documentId: string): Promise<ProgressView>;
-  /** Resolves as soon as anything changes after `afterRevision` (see `progress`). */
+  /**
+   * Resolves as soon as anything changes after `afterRevision` (see `progress`).
+   * @throws NotTrackedError; RangeError for a revision that is no number
+   */
   waitForChange(
     documentId: string,
     afterRevision: number,

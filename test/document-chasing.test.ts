@@ -246,6 +246,17 @@ describe('a document that operations give up', () => {
   });
 });
 
+test('a change after what is no revision is not waited for', async () => {
+  const documentId = await create();
+  const signal = AbortSignal.timeout(5_000);
+  for (const revision of [Number.NaN, Infinity, undefined as never]) {
+    await assert.rejects(
+      stage.countersign.waitForChange(documentId, revision, { signal }),
+      RangeError,
+    );
+  }
+});
+
 test('refresh asks the provider for what no callback told', async () => {
   const documentId = await create();
   await stage.sandbox.idle();
