@@ -329,7 +329,14 @@ describe('a signal sent by hand without its content', () => {
     const handle = stage.client.workflow.getHandle(documentWorkflowId(documentId));
     await handle.signal('statusChanged');
     await handle.signal('statusChanged', { changes: 'all of them' });
+    await handle.signal('statusChanged', { changes: [{}] });
+    await handle.signal('statusChanged', { changes: [null] });
+    await handle.signal('statusChanged', { changes: [], snapshot: {} });
+    await handle.signal('statusChanged', { changes: [], snapshot: { status: 'x', signers: [{}] } });
+    await handle.signal('statusChanged', { changes: [], bounces: [null] });
     await handle.signal('trackingRequested');
+    await handle.signal('trackingRequested', 'everything');
+    await handle.signal('trackingRequested', { group: 5, signers: [{}] });
     await assert.rejects(handle.executeUpdate('waitForChange'), WorkflowUpdateFailedError);
     await stage.sandbox.completeDocument(documentId);
     assert.equal((await ended(documentId)).kind, 'completed');

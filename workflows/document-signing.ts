@@ -190,7 +190,7 @@ class DocumentSigning {
     setHandler(
       trackingRequestedSignal,
       (terms: TrackingTerms | undefined) => {
-        if (terms) this.#take(withTerms(this.#state, terms, Date.now()));
+        if (isTerms(terms)) this.#take(withTerms(this.#state, terms, Date.now()));
         else this.#ignore('trackingRequested');
       },
       described.trackingRequested,
@@ -555,7 +555,29 @@ function requireRevision(after: { readonly afterRevision?: unknown } | undefined
 }
 
 function isReport(report: Partial<StatusReport> | undefined): report is StatusReport {
-  return Array.isArray(report?.changes);
+  const { changes, bounces, snapshot } = report ?? {};
+  const isShown = !snapshot || (hasStatus(snapshot) && areAll(snapshot.signers, hasStatus));
+  return areAll(changes, hasStatus) && areAll(bounces ?? [], isRecord) && isShown;
+}
+
+function isTerms(terms: TrackingTerms | undefined): terms is TrackingTerms {
+  if (!isRecord(terms)) return false;
+  const { group, tag, signers = [] } = terms;
+  return (
+    [group, tag].every((label) => typeof (label ?? '') === 'string') && areAll(signers, hasStatus)
+  );
+}
+
+function areAll(list: unknown, isRight: (each: unknown) => boolean): boolean {
+  return Array.isArray(list) && list.every(isRight);
+}
+
+function hasStatus(subject: unknown): boolean {
+  return isRecord(subject) && typeof subject['status'] === 'string';
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The last answer already shows this outcome, in full: nobody needs to be asked again. */
