@@ -45,6 +45,7 @@ async function mailServer(
   options: SMTPServerOptions = {},
   channelOptions: Partial<EmailChannelOptions> = {},
   userInfo = '',
+  query = '',
 ): Promise<MailServer> {
   const messages: string[] = [];
   const server = new SMTPServer({
@@ -62,7 +63,7 @@ async function mailServer(
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.server.address() as AddressInfo;
   const channel = createEmailChannel({
-    smtpUrl: `smtp://${userInfo}127.0.0.1:${port}`,
+    smtpUrl: `smtp://${userInfo}127.0.0.1:${port}${query}`,
     from: 'Countersign <countersign@example.com>',
     to: 'ops@example.com, legal@example.com',
     ...channelOptions,
@@ -258,6 +259,22 @@ test('Refused credentials are tried again slowly', async (t) => {
     tell(announcementOf()),
     isFailure({ type: 'CredentialsRefused', nonRetryable: false, nextRetryDelay: 300_000 }),
   );
+});
+
+test('With requireTLS in its URL no password is sent where STARTTLS is not offered', async (t) => {
+  const seen: unknown[] = [];
+  const options: SMTPServerOptions = {
+    onAuth({ password }, _session, done) {
+      seen.push(password);
+      done(null, { user: 'user' });
+    },
+  };
+  const open = await mailServer(t, options, {}, 'user:secret@');
+  await open.tell(announcementOf());
+  assert.deepEqual(seen.splice(0), ['secret']);
+  const strict = await mailServer(t, options, {}, 'user:secret@', '/?requireTLS=true');
+  await assert.rejects(strict.tell(announcementOf()), isFailure({ type: 'Unavailable' }));
+  assert.deepEqual(seen, []);
 });
 
 test('A mail server that is not there, or that is silent, is tried again', async (t) => {
