@@ -176,6 +176,27 @@ for (const [what, damage] of [
   });
 }
 
+test('A receipt of a later version, with a file and an outcome unknown here, is one', async (t) => {
+  const { root, archive, warnings } = await scene(t);
+  const documentId = freshId();
+  const receipt = await archiveOne(archive, documentId);
+  const path = join(root, documentId, 'receipt.json');
+  const file = { name: 'attachments.zip', bytes: 3, sha256: 'ab'.repeat(32) };
+  await writeFile(join(root, documentId, file.name), 'zip');
+  const later = { ...receipt, files: [...receipt.files, file], outcome: 'archivedTwice', seal: 1 };
+  await writeFile(path, JSON.stringify(later));
+  const { outcome: _unknown, ...read } = { ...(await archive.readReceipt(documentId)) };
+  assert.deepEqual({ ...read, outcome: 'archivedTwice' }, later);
+  assert.deepEqual(warnings, []);
+  for (const name of ['../elsewhere', '.', '..', 'a/b', '']) {
+    await writeFile(
+      path,
+      JSON.stringify({ ...later, files: [...receipt.files, { ...file, name }] }),
+    );
+    assert.equal(await archive.readReceipt(documentId), undefined, name);
+  }
+});
+
 test('A receipt whose file is missing counts as absent', async (t) => {
   const { root, archive } = await scene(t);
   const documentId = freshId();

@@ -4,18 +4,19 @@ import type { ArchiveReceipt, ReceiptSummary } from '../../workflows/contract.js
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const fileShape = z.object({
-  name: z.enum(['document.pdf', 'audit-log.pdf']),
+  // Nothing that means more in a path.
+  name: z.string().regex(/^\w[\w.-]*$/),
   bytes: z.int().positive(),
   sha256,
 });
 
-/** Unknown fields pass: a receipt of a later version is a receipt. */
+/** Unknown fields, files and outcomes pass: a receipt of a later version is a receipt. */
 const receiptShape = z
   .looseObject({
     documentId: z.string(),
     archivedAt: z.string(),
     erasedAt: z.string().optional(),
-    outcome: z.enum(OUTCOME_KINDS).optional(),
+    outcome: z.enum(OUTCOME_KINDS).optional().catch(undefined),
     files: z.array(fileShape),
     providerHash: z.union([sha256, z.literal('')]),
     changes: z.array(z.looseObject({ id: z.string(), status: z.string() })),
