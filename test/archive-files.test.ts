@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -230,6 +231,18 @@ for (const [what, listener, failure] of answers) {
     assert.deepEqual(readdirSync(join(root, '.staging')), []);
   });
 }
+
+test('What readers skip before the first line of a PDF keeps it out of no archive', async (t) => {
+  const { documentId, auditLog } = signedDocument();
+  const pdf = Buffer.concat([Buffer.from('\ufeff\r\n'), pdfBytes(5_000)]);
+  const { root, run } = await scene(t, (request, response) => {
+    if (request.url?.includes('auditlog') === true) response.end(auditLog);
+    // The first piece tells nothing yet.
+    else response.write(pdf.subarray(0, 4), () => response.end(pdf.subarray(4)));
+  });
+  await run(inputOf(documentId, createHash('sha256').update(pdf).digest('hex')));
+  assert.ok(pdf.equals(readFileSync(join(root, documentId, 'document.pdf'))));
+});
 
 test('An audit log that does not exist yet is awaited', async (t) => {
   const document = signedDocument();
