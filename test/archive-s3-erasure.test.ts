@@ -27,21 +27,32 @@ async function* piece(content: Buffer): AsyncGenerator<Buffer> {
   yield await Promise.resolve(content);
 }
 
-/** An archived document with something under quarantine. */
-async function archived(archive: Archive, bucket: string): Promise<ArchiveReceipt> {
-  const documentId = freshId();
+/** An attempt that has all but committed. */
+async function attemptAt(
+  archive: Archive,
+  documentId: string,
+): Promise<() => Promise<ArchiveReceipt>> {
   const attempt = await archive.begin(documentId);
   const document = await attempt.writeFile('document.pdf', piece(pdfBytes(5_000)));
   const log = await attempt.writeFile('audit-log.pdf', piece(pdfBytes(3_000, 'log')));
-  const receipt = await attempt.commit({
-    documentId,
-    archivedAt: new Date().toISOString(),
-    files: [document, log],
-    providerHash: document.sha256,
-    changes: [],
-    workflow: { workflowId: `document:${documentId}`, firstExecutionRunId: freshId() },
-  });
-  await attempt.discard();
+  return async () => {
+    const receipt = await attempt.commit({
+      documentId,
+      archivedAt: new Date().toISOString(),
+      files: [document, log],
+      providerHash: document.sha256,
+      changes: [],
+      workflow: { workflowId: `document:${documentId}`, firstExecutionRunId: freshId() },
+    });
+    await attempt.discard();
+    return receipt;
+  };
+}
+
+/** An archived document with something under quarantine. */
+async function archived(archive: Archive, bucket: string): Promise<ArchiveReceipt> {
+  const documentId = freshId();
+  const receipt = await (await attemptAt(archive, documentId))();
   await put(bucket, `signed/quarantine/${documentId}/document-0.pdf`);
   return receipt;
 }
@@ -165,3 +176,19 @@ test('an erasure that broke off after its tombstone is gone on with', requiremen
     denying.close();
   }
 });
+
+test(
+  'an attempt that wakes up after the erasure puts nothing beside the tombstone',
+  requirement,
+  async () => {
+    const bucket = await server.createBucket();
+    const archive = archiveIn(bucket);
+    const documentId = freshId();
+    const late = await attemptAt(archive, documentId);
+    const receipt = await (await attemptAt(archive, documentId))();
+    const tombstone = { ...receipt, erasedAt: ERASED_AT };
+    await archive.erase(documentId, tombstone);
+    assert.deepEqual(await late(), tombstone);
+    assert.deepEqual(await versionsIn(bucket, documentId), [`signed/${documentId}/receipt.json`]);
+  },
+);

@@ -136,6 +136,9 @@ async function commit(
   receipt: ArchiveReceipt,
   signal: AbortSignal | undefined,
 ): Promise<ArchiveReceipt> {
+  // Since this attempt began the document may have been archived by another, and erased again.
+  const earlier = await readStanding(place);
+  if (earlier.kind === 'archived') return earlier.receipt;
   const files: ArchivedFile[] = [];
   for (const file of receipt.files) {
     files.push(await putFile(place, spoolOf(file.name), file, signal));
