@@ -33,6 +33,7 @@ const ENVIRONMENT = {
 async function reportOver(
   rows: number,
   answer: (all: readonly Row[], asked: Asked) => Answer,
+  delayMs = 0,
 ): Promise<ReconciliationReport> {
   const all = Array.from({ length: rows }, () => ({ uuid: randomUUID(), status: '10' }));
   const asked = new Map<number, number>();
@@ -42,7 +43,9 @@ async function reportOver(
     const times = (asked.get(offset ?? 0) ?? 0) + 1;
     asked.set(offset ?? 0, times);
     const { status, ...page } = answer(all, { offset: offset ?? 0, limit: limit ?? 0, times });
-    json(page, status)(request, response);
+    setTimeout(() => {
+      json(page, status)(request, response);
+    }, delayMs);
   });
   const environment = { ...ENVIRONMENT, LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
   let report: ReconciliationReport | undefined;
@@ -90,3 +93,41 @@ test('a page that the provider never knows is left out; the rest goes on', async
     /^the listing of outstanding documents, rows from 16: .*404/,
   );
 });
+
+test('a listing that counts fewer documents than it has is read to its end', async () => {
+  const { documents, isComplete } = await reportOver(150, (all, asked) =>
+    pageOf(all, asked, { total_count: 30 }),
+  );
+  assert.deepEqual({ documents, isComplete }, { documents: 150, isComplete: true });
+});
+
+test('a page that does not say whether others follow is not the last one', async () => {
+  // So slow that each page has an activity of its own.
+  const { documents, isComplete } = await reportOver(
+    120,
+    (all, asked) => {
+      const { meta, objects = [] } = pageOf(all, asked);
+      return asked.offset === 32 ? { objects } : { meta, objects };
+    },
+    300,
+  );
+  assert.deepEqual({ documents, isComplete }, { documents: 120, isComplete: true });
+});
+
+test('a listing that counts documents by the billion ends where it shows no more', async () => {
+  const { documents, isComplete, pages } = await reportOver(100, (all, asked) =>
+    pageOf(all, asked, { total_count: 1e9 }),
+  );
+  assert.deepEqual({ documents, isComplete }, { documents: 100, isComplete: true });
+  assert.ok(pages < 100, String(pages));
+});
+
+for (const total of [undefined, 1e6]) {
+  test(`a listing of ${total ?? 'untold'} documents that shows one page again and again is told of`, async () => {
+    const { isComplete, failedParts } = await reportOver(100, (all, asked) =>
+      pageOf(all, { ...asked, offset: 0 }, { total_count: total }),
+    );
+    assert.equal(isComplete, false);
+    assert.match(failedParts.map(({ reason }) => reason).join(), /the same rows again and again/);
+  });
+}

@@ -56,6 +56,7 @@ const CONTINUING = Object.values(contract.WORKFLOW_TYPES).filter(
 const UNRECORDED: Readonly<Record<string, string>> = {
   'unlisted-by-parts': 'it takes 5,000 open documents that no listing shows',
   'filter-grows': 'it takes a listing of thousands of documents behind a small one',
+  'listing-end': 'it takes a listing that contradicts itself',
   'owed-bound': 'it takes 200 announcements that no channel took',
 };
 

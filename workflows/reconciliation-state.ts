@@ -17,6 +17,7 @@ import {
   addListed,
   EARLIER_PROBES,
   emptyFilter,
+  headOf,
   OVERLAP,
   parseFingerprints,
   PROBES,
@@ -42,6 +43,12 @@ export interface ListingCursor {
   readonly lost?: number;
   /** Times that a page did not meet the one before. */
   readonly gaps?: number;
+  /** The first row of the last answer. */
+  readonly head?: string;
+  /** Pages one after another that showed no row, or began with the same one again. */
+  readonly idle?: number;
+  /** The last page says that there is another one. */
+  readonly saysMore?: boolean;
 }
 
 export interface ReconciliationState {
@@ -154,6 +161,19 @@ export function hasMore(cursor: ListingCursor, inFlight: number): boolean {
   return cursor.offset === 0 || coveredBefore(cursor) < cursor.total;
 }
 
+/** Whether the last page says that there is more than the listing counts. */
+export function hasMoreThanTold({ hasEnded, saysMore }: ListingCursor, inFlight: number): boolean {
+  return !hasEnded && saysMore === true && inFlight === 0;
+}
+
+/** Nothing but a listing that repeats itself, or ended before its total, has as many in a row. */
+const IDLE_MAX = 3;
+
+/** Whether a listing is at its end whatever it counts: further pages would show nothing new. */
+export function isIdle({ hasEnded, idle = 0 }: ListingCursor): boolean {
+  return !hasEnded && idle >= IDLE_MAX;
+}
+
 /** Rows that the pages asked for so far reach to. */
 function coveredBefore(cursor: ListingCursor): number {
   return cursor.offset - strideOf(cursor) + cursor.limit;
@@ -234,6 +254,8 @@ export function withPageRead(
   const rows = rowsIn(page);
   const isCutShort = asked === 0 && rows > 0 && rows < cursor.limit && page.hasNext;
   const limit = isCutShort || isLonger ? rows : cursor.limit;
+  const head = headOf(page.fingerprints, 1);
+  const isSame = rows === 0 || head === cursor.head;
   const read: ListingCursor = {
     ...before,
     limit,
@@ -243,6 +265,9 @@ export function withPageRead(
     pages: cursor.pages + pagesIn(page),
     hasEnded: cursor.hasEnded || (!page.hasNext && page.total === undefined),
     tail: tailOf(page.fingerprints),
+    head,
+    idle: isSame ? (cursor.idle ?? 0) + pagesIn(page) : 0,
+    saysMore: page.hasNext && rows > 0,
     ...(page.tookMs === undefined ? {} : { pageMs: page.tookMs / pagesIn(page) }),
   };
   return page.total === undefined ? read : { ...read, total: page.total };

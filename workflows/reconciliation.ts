@@ -34,7 +34,9 @@ import {
   GAP_READS,
   gapReads,
   hasMore,
+  hasMoreThanTold,
   initialReconciliation,
+  isIdle,
   newCursor,
   nextOffsets,
   outgrown,
@@ -116,6 +118,9 @@ const UNLISTED_BY_PARTS = 'unlisted-by-parts';
 
 /** Runs from before whose filter had the size that the first page of all asked for. */
 const FILTER_GROWS = 'filter-grows';
+
+/** Runs from before that believed how many documents a listing says it has. */
+const LISTING_END = 'listing-end';
 
 /** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
 const SET_ASIDE_PAGES = 50;
@@ -293,7 +298,9 @@ class Reconciliation {
     const pages = inFlight.reduce((sum, { offsets }) => sum + offsets.length, 0);
     const isBusy = inFlight.length >= READS_AT_ONCE || pages >= PAGES_AT_ONCE;
     if (isBusy || this.#mustContinueAsNew()) return false;
-    return hasMore(this.#cursor(prepared), inFlight.length);
+    const cursor = this.#cursor(prepared);
+    if (hasMore(cursor, inFlight.length)) return true;
+    return hasMoreThanTold(cursor, inFlight.length) && patched(LISTING_END);
   }
 
   #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PagesInFlight {
@@ -373,7 +380,7 @@ class Reconciliation {
     const cursor = this.#cursor(prepared);
     const { tail = '' } = cursor;
     const isLonger = offset === 0 && rowsIn(page) > cursor.limit && patched(LONGER_PAGES);
-    const read = withPageRead(cursor, offset, page, isLonger);
+    const read = withPageRead(cursor, offset, this.#withTotal(cursor, page), isLonger);
     this.#state = { ...this.#state, cursor: read };
     this.#fold(prepared, page);
     const shown = headOf(page.fingerprints, read.limit);
@@ -381,7 +388,25 @@ class Reconciliation {
       this.#state = { ...this.#state, cursor: withGap(read) };
       await this.#closeGap(prepared, segment, { offset, tail, shown });
     }
+    if (isIdle(read) && patched(LISTING_END)) this.#endIdle(prepared, segment, page);
     return true;
+  }
+
+  /** A page that says nothing of others is not the last one of a listing that told its length. */
+  #withTotal({ total }: ListingCursor, page: ReconcilePageResult): ReconcilePageResult {
+    const isSilent = page.total === undefined && !page.hasNext;
+    return isSilent && total !== undefined && patched(LISTING_END) ? { ...page, total } : page;
+  }
+
+  /** What it counts is not there; where it says that more is, that is told. */
+  #endIdle(
+    prepared: PrepareReconciliationResult,
+    segment: ListingSegment,
+    page: ReconcilePageResult,
+  ): void {
+    this.#state = { ...this.#state, cursor: { ...this.#cursor(prepared), hasEnded: true } };
+    if (rowsIn(page) === 0 && !page.hasNext) return;
+    this.#fail(nameOf(segment), 'it shows the same rows again and again, wherever a page begins');
   }
 
   /** The rest goes on, unless nobody knows whether there is a rest. */
