@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
-import PQueue from 'p-queue';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ROW_MARKS } from '../workflows/contract.js';
 import type { Activities, ComparisonTerms } from '../workflows/contract.js';
+import { allAtOnce } from './all-at-once.js';
 import {
   compareDocument,
   describeDocument,
@@ -30,7 +30,6 @@ export function createReconcileDocuments(
   return (input) =>
     withFailures(() =>
       withHeartbeat(async (note) => {
-        const queue = new PQueue({ concurrency: DOCUMENTS_AT_ONCE });
         let count = 0;
         const compareOne = async (documentId: string): Promise<Compared> => {
           const compared = await orLeftOut(documentId, () => ask(dependencies, documentId, input));
@@ -38,7 +37,7 @@ export function createReconcileDocuments(
           return compared;
         };
         const work = input.documentIds.map((documentId) => () => compareOne(documentId));
-        return sumOfFindings(await queue.addAll(work));
+        return sumOfFindings(await allAtOnce(work, DOCUMENTS_AT_ONCE));
       }),
     );
 }
