@@ -43,7 +43,11 @@ const VISIBILITY_DEADLINE_MS = 20_000;
 /** Where the provider throttles us without saying for how long. */
 const THROTTLED_PAUSE_MS = 30_000;
 
-/** The provider client has its own limit; this one only keeps its queue short. */
+/**
+ * Of all deliveries together: the provider client has its own limit, and takes calls in order.
+ * This one keeps its queue short, so that a document's own question has its turn soon. Each
+ * delivery waits with as many, so that none waits for the end of a large one.
+ */
 const PROVIDER_CALLS = 8;
 
 const NOT_YET_VISIBLE = 'no document is known to have this signer; the provider is asked next';
@@ -52,6 +56,9 @@ const UNKNOWN_TO_PROVIDER = 'the provider does not know this signer';
 export function createSignerRoutes(client: Client, provider: ProviderClient): SignerRoutes {
   const remembered = new LRUCache<string, string>({ max: REMEMBERED });
   const unknown = new LRUCache<string, true>({ max: REMEMBERED });
+  const turns = new PQueue({ concurrency: PROVIDER_CALLS });
+  const getSigner: ProviderClient['getSigner'] = (id, options) =>
+    turns.add(() => provider.getSigner(id, options));
   // Search attributes alone are asked for, and these are never encrypted.
   const lookUp = new Client(lookUpOptions(client));
   return {
@@ -74,7 +81,8 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
       if (problem !== undefined) {
         // Asking the provider for thousands of signers that visibility knows would eat its quota.
         for (const id of unrouted.keys()) unrouted.set(id, problem);
-      } else if (askProvider) await ask(provider, unrouted, { signal, onProgress, found, unknown });
+      } else if (askProvider)
+        await ask(getSigner, unrouted, { signal, onProgress, found, unknown });
       return { documents, unrouted };
     },
   };
@@ -124,7 +132,7 @@ interface Asking extends Omit<RouteOptions, 'askProvider'> {
 }
 
 async function ask(
-  provider: ProviderClient,
+  getSigner: ProviderClient['getSigner'],
   unrouted: Map<string, string>,
   { signal, onProgress, found, unknown }: Asking,
 ): Promise<void> {
@@ -132,7 +140,7 @@ async function ask(
   let asked = 0;
   const askOne = async (id: string): Promise<void> => {
     try {
-      const signer = await askPatiently(provider, id, signal);
+      const signer = await askPatiently(getSigner, id, signal);
       if (!signer) {
         unrouted.set(id, UNKNOWN_TO_PROVIDER);
         unknown.set(id, true);
@@ -152,14 +160,14 @@ async function ask(
 
 /** Being throttled is no answer: the activity has hours, the quota is back within a minute. */
 async function askPatiently(
-  provider: ProviderClient,
+  getSigner: ProviderClient['getSigner'],
   id: string,
   signal: AbortSignal,
 ): ReturnType<ProviderClient['getSigner']> {
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await provider.getSigner(id, { signal });
+      return await getSigner(id, { signal });
     } catch (error) {
       if (!(error instanceof ProviderError && error.kind === 'throttled')) throw error;
       await delay(error.retryAfterMs ?? THROTTLED_PAUSE_MS, undefined, { signal });
