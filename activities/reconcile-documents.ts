@@ -3,6 +3,7 @@ import type { ProviderClient } from '../provider/provider-client.js';
 import { ROW_MARKS } from '../workflows/contract.js';
 import type { Activities, ComparisonTerms } from '../workflows/contract.js';
 import { allAtOnce } from './all-at-once.js';
+import { askPatiently } from './ask-patiently.js';
 import {
   compareDocument,
   describeDocument,
@@ -48,7 +49,8 @@ async function ask(
   terms: ComparisonTerms,
 ): Promise<Compared> {
   const signal = Context.current().cancellationSignal;
-  const snapshot = await dependencies.provider.getDocument(documentId, { signal });
+  const { provider } = dependencies;
+  const snapshot = await askPatiently(() => provider.getDocument(documentId, { signal }), signal);
   if (!snapshot) {
     return { ...(await tellOfAbsence(dependencies.client, documentId)), mark: ROW_MARKS.over };
   }

@@ -53,7 +53,7 @@ const ROWS_TOGETHER = 10_000;
 /** After as many attempts, a document that cannot be compared is left out of the page. */
 const WHOLE_PAGE_ATTEMPTS = 3;
 
-/** The same where Temporal, its workers or the provider have too much to do: for minutes. */
+/** The same where Temporal or its workers have too much to do: five minutes or more. */
 const WHOLE_PAGE_ATTEMPTS_WHEN_BUSY = 9;
 
 /**
@@ -319,17 +319,12 @@ export async function orLeftOut(
   } catch (error) {
     const { info, cancellationSignal } = Context.current();
     cancellationSignal.throwIfAborted();
-    const isForNow = isBusy(error) || isThrottled(error);
-    const attempts = isForNow ? WHOLE_PAGE_ATTEMPTS_WHEN_BUSY : WHOLE_PAGE_ATTEMPTS;
+    const attempts = isBusy(error) ? WHOLE_PAGE_ATTEMPTS_WHEN_BUSY : WHOLE_PAGE_ATTEMPTS;
     if (info.attempt < attempts) throw error;
     const what = `could not be compared: ${reasonsOf(error).slice(0, REASON_MAX_LENGTH)}`;
     const finding = findingOf('failed', documentId, what);
     return { ...finding, mark: ROW_MARKS.failed };
   }
-}
-
-function isThrottled(error: unknown): boolean {
-  return error instanceof ProviderError && error.kind === 'throttled';
 }
 
 /** The SDK says what it was about; why, the causes tell. */

@@ -1,11 +1,11 @@
 import { Client } from '@temporalio/client';
 import { LRUCache } from 'lru-cache';
-import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import { lookUpOptions } from '../codec/data-converter.js';
 import type { ProviderClient } from '../provider/provider-client.js';
 import { ProviderError } from '../provider/provider-error.js';
 import { ID_PATTERN, SEARCH_ATTRIBUTES, WORKFLOW_TYPES } from '../workflows/contract.js';
+import { askPatiently } from './ask-patiently.js';
 
 /** Which document a signer belongs to. The mapping never changes, so it is remembered. */
 export interface SignerRoutes {
@@ -39,9 +39,6 @@ const IDS_PER_QUERY = 200;
 
 /** For all queries of one delivery together. */
 const VISIBILITY_DEADLINE_MS = 20_000;
-
-/** Where the provider throttles us without saying for how long. */
-const THROTTLED_PAUSE_MS = 30_000;
 
 /**
  * Of all deliveries together: the provider client has its own limit, and takes calls in order.
@@ -140,7 +137,7 @@ async function ask(
   let asked = 0;
   const askOne = async (id: string): Promise<void> => {
     try {
-      const signer = await askPatiently(getSigner, id, signal);
+      const signer = await askPatiently(() => getSigner(id, { signal }), signal);
       if (!signer) {
         unrouted.set(id, UNKNOWN_TO_PROVIDER);
         unknown.set(id, true);
@@ -156,23 +153,6 @@ async function ask(
   // Those that were unknown before come last: they must not use up the quota of the others.
   const ids = [...unrouted.keys()].sort((a, b) => Number(unknown.has(a)) - Number(unknown.has(b)));
   await queue.addAll(ids.map((id) => () => askOne(id)));
-}
-
-/** Being throttled is no answer: the activity has hours, the quota is back within a minute. */
-async function askPatiently(
-  getSigner: ProviderClient['getSigner'],
-  id: string,
-  signal: AbortSignal,
-): ReturnType<ProviderClient['getSigner']> {
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      return await getSigner(id, { signal });
-    } catch (error) {
-      if (!(error instanceof ProviderError && error.kind === 'throttled')) throw error;
-      await delay(error.retryAfterMs ?? THROTTLED_PAUSE_MS, undefined, { signal });
-    }
-  }
 }
 
 /** Few reasons for many signers: nothing of the single signer, whose entry is shown beside it. */
