@@ -39,16 +39,33 @@ function abortedBySignals(): AbortSignal {
   return stopping.signal;
 }
 
+/** Resolves once all that was written is on its way: of a pipe, `process.exit` drops the rest. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => {
+      resolve();
+    });
+  });
+}
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever read us, such as `head`, has enough.
   if (error.code === 'EPIPE') process.exit(EXIT_CODES.ok);
   throw error;
 });
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  // Nobody hears what goes beside the answer; what was asked for goes on.
+  if (error.code !== 'EPIPE') throw error;
+});
+const signal = abortedBySignals();
 const exitCode = await main(process.argv.slice(2), {
   terminal: processTerminal(),
   environment: process.env,
-  signal: abortedBySignals(),
+  signal,
   readInput: () => text(process.stdin),
 });
+// A reader that takes its time is waited for, unless somebody ends that too.
+signal.addEventListener('abort', () => process.exit(EXIT_CODES.interrupted));
+await Promise.all([written(process.stdout), written(process.stderr)]);
 // Signal handlers and idle timers of libraries must not keep an ended process alive.
 process.exit(exitCode);
