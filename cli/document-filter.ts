@@ -6,7 +6,7 @@ import type { OptionValues } from './option-values.js';
 /** By the provider's documentation; statuses outside of it are filtered by in the Temporal UI. */
 const STATUSES = ['created', 'fieldsCompleted', 'signed', 'removed', 'rejected', 'finalised'];
 
-const OUTCOMES = ['completed', 'rejected', 'removed', 'expired'];
+const OUTCOMES = ['completed', 'rejected', 'removed', 'expired', 'stopped'];
 
 /** Options that narrow documents down. */
 export const FILTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {

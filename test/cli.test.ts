@@ -6,6 +6,7 @@ import type { Action } from '../cli/command.js';
 import { COMMANDS } from '../cli/commands/all-commands.js';
 import { markedSubscriptions } from '../cli/commands/subscriptions.js';
 import { completionScript, SHELLS } from '../cli/completion-script.js';
+import { FILTER_OPTIONS } from '../cli/document-filter.js';
 import { documentRequest, signerOf } from '../cli/document-request.js';
 import { UsageError } from '../cli/failures.js';
 import { isGroup, optionsOf, readInvocation } from '../cli/invocation.js';
@@ -13,6 +14,7 @@ import { OptionValues } from '../cli/option-values.js';
 import { withReference } from '../cli/reference.js';
 import { tableLines } from '../cli/table.js';
 import { compareSubscriptions } from '../provider/subscription-plan.js';
+import { OUTCOME_KINDS } from '../workflows/contract.js';
 import { runCli } from './support/cli.js';
 
 interface Named {
@@ -116,6 +118,10 @@ test('a setting that is wrong is named before anything is reached', async () => 
   const { code, notes } = await runCli(['list'], { environment });
   assert.equal(code, 1);
   assert.match(notes.join('\n'), /LEGALESIGN_API_KEY is neither/);
+});
+
+test('documents are listed by any outcome that there is', () => {
+  assert.deepEqual(FILTER_OPTIONS['outcome']?.values, OUTCOME_KINDS);
 });
 
 test('options are read as times, durations and counts', () => {

@@ -7,8 +7,8 @@ export const wait: Action = {
   name: 'wait',
   summary: 'waits for the outcome of a document: exit code 0 if completed, else 1',
   description:
-    'Completed is signed by everybody and archived. Rejected, removed and expired exit with 1, and so\n' +
-    'does a time that runs out.',
+    'Completed is signed by everybody and archived. Any other outcome exits with 1, and so does a time\n' +
+    'that runs out.',
   usage: '<document>',
   options: {
     timeout: { type: 'string', value: '<duration>', help: 'waits no longer than e.g. 30s or 2h' },
