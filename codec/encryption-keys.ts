@@ -26,7 +26,14 @@ const SECRET_PATTERN = /^[A-Za-z0-9+/_-]{43}=?$/;
 /** Reads the keys from the environment or a file; notes every problem, and never a key. */
 export function readEncryptionKeys(settings: Settings): EncryptionKeys {
   const path = settings.text(KEYS_FILE);
-  if (path === undefined) return parseKeys(settings.list(KEYS), KEYS, settings);
+  if (path === undefined) {
+    const entries = settings.list(KEYS);
+    // Commas alone, where variables were to stand, must not switch encryption off.
+    if (entries.length === 0 && settings.text(KEYS) !== undefined) {
+      settings.problem(`${KEYS} holds no key`);
+    }
+    return parseKeys(entries, KEYS, settings);
+  }
   if (settings.text(KEYS) !== undefined) {
     settings.problem(`both ${KEYS} and ${KEYS_FILE} are set: keep one`);
     return [];

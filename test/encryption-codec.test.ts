@@ -150,6 +150,7 @@ test('keys are read from a file with comments; an empty or missing one is a prob
     );
     settings.check();
     await writeFile(path, '# nothing\n');
+    assert.match(problemsOf({ COUNTERSIGN_ENCRYPTION_KEYS: ' , ' })[0] ?? '', /holds no key/);
     assert.match(problemsOf({ COUNTERSIGN_ENCRYPTION_KEYS_FILE: path })[0] ?? '', /holds no key/);
     const missing = problemsOf({ COUNTERSIGN_ENCRYPTION_KEYS_FILE: join(folder, 'none') });
     assert.deepEqual(missing.length, 1);
