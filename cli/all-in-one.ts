@@ -176,9 +176,13 @@ function openSandbox(
 }
 
 /** All three formats, as a customer of the provider would register them. */
-async function subscribe({ worker }: PartsConfiguration, webhookUrl: string): Promise<void> {
+async function subscribe(
+  { worker, webhook }: PartsConfiguration,
+  webhookUrl: string,
+): Promise<void> {
   const provider = createProviderClient(worker.provider);
-  const url = `${webhookUrl}${CALLBACK_PATH}`;
+  const { requiresToken = false, tokens } = webhook.trust;
+  const url = `${webhookUrl}${CALLBACK_PATH}${requiresToken ? `/${tokens[0] ?? ''}` : ''}`;
   try {
     const known = await provider.listNotifications();
     const registered = known.filter((each) => each.url === url).map(({ notify }) => notify);

@@ -75,7 +75,8 @@ function logStream(): pretty.PrettyStream {
 
 function printParts(allInOne: AllInOne, elapsedMs: number, print: Print): void {
   const { sandbox, parts, temporal, temporalUiUrl, webhookUrl } = allInOne;
-  const callbacks = `${webhookUrl}${CALLBACK_PATH}`;
+  const token = parts.webhook.trust.requiresToken === true ? '/<token of WEBHOOK_TOKENS>' : '';
+  const callbacks = `${webhookUrl}${CALLBACK_PATH}${token}`;
   const { taskQueue, archiveUrl, provider } = parts.worker;
   const { address } = temporal.connectionOptions;
   const rows: (readonly [string, string | undefined, string])[] = [

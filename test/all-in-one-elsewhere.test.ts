@@ -55,3 +55,14 @@ test('with an API key it speaks to that provider, and starts no sandbox', async 
   child.kill('SIGTERM');
   assert.equal((await child.ended).code, 0);
 });
+
+test('where callbacks need a token, the sandbox is given one', async (t) => {
+  const place = await makePlace(t);
+  const token = 'a-token-of-some-length';
+  const child = startChild(place, { WEBHOOK_TOKENS: token, WEBHOOK_TOKEN_REQUIRED: 'on' });
+  await child.line(/^ {2}Callbacks +\S+\/callbacks\/legalesign\/<token of WEBHOOK_TOKENS>/);
+  await child.line(/^demo +completed/);
+  assert.ok(!child.output.some((line) => line.includes(token)));
+  child.kill('SIGTERM');
+  assert.equal((await child.ended).code, 0);
+});
