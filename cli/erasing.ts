@@ -1,14 +1,14 @@
 /** What `countersign erase` does: takes a document out of the archive and out of Temporal. */
 import { createInterface } from 'node:readline/promises';
-import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { Client } from '@temporalio/client';
 import { eraseDocument, openArchive, planErasure } from '../activities/index.js';
 import type { ErasurePlan } from '../activities/index.js';
-import { createDataConverter } from '../codec/data-converter.js';
+import { lookUpOptions } from '../codec/data-converter.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
 import { EXIT_CODES } from './command.js';
 import type { CommandCall } from './command.js';
+import { ensureReached, openTemporal } from './temporal-connection.js';
 
 /** Runs with the worker's settings. */
 export async function runErase(call: CommandCall): Promise<number> {
@@ -16,14 +16,13 @@ export async function runErase(call: CommandCall): Promise<number> {
   const [id = ''] = call.positionals;
   const configuration = readConfiguration(environment);
   const { archiveUrl, archiveS3, encryptionKeys } = configuration;
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const provider = values.flag('without-provider')
     ? undefined
     : createProviderClient(configuration.provider);
-  const connection = await Connection.connect(connectionOptions);
+  const temporal = openTemporal(environment, encryptionKeys);
   try {
-    const dataConverter = createDataConverter(encryptionKeys, 'null');
-    const client = new Client({ connection, namespace, dataConverter });
+    await ensureReached(temporal);
+    const client = new Client(lookUpOptions(temporal.client));
     const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }), provider };
     const plan = await planErasure(erasure, {
       documentId: id,
@@ -48,7 +47,7 @@ export async function runErase(call: CommandCall): Promise<number> {
     }
   } finally {
     provider?.close();
-    await connection.close();
+    await temporal.connection.close();
   }
 }
 

@@ -11,8 +11,7 @@ import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import { Settings, type Environment } from '../configuration/settings.js';
 import { DEFAULT_TASK_QUEUE, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput, CallbackDeliveryResult } from '../workflows/contract.js';
-import { UnreachableError } from './failures.js';
-import { openTemporal } from './temporal-connection.js';
+import { ensureReached, openTemporal } from './temporal-connection.js';
 
 /** A callback in a list. Counts are undefined while it is being delivered. */
 export interface StoredCallback {
@@ -65,14 +64,7 @@ export async function withStoredCallbacks<Answer>(
   settings.check();
   const { client, connection, address } = openTemporal(environment, encryptionKeys);
   try {
-    await connection.ensureConnected().catch((cause: unknown) => {
-      throw new UnreachableError(
-        `Temporal cannot be reached at ${address}: see countersign doctor`,
-        {
-          cause,
-        },
-      );
-    });
+    await ensureReached({ connection, address });
     return await use({
       list: (options) => list(client, options),
       show: (workflowId) => show(client, workflowId),

@@ -113,6 +113,17 @@ test('a sandbox that does not answer is exit code 3, with what to do', async () 
   assert.match(notes.join('\n'), /no sandbox answers at http:\/\/127.0.0.1:1\..*countersign up/s);
 });
 
+test('every command looks for Temporal where countersign up starts it', async () => {
+  const environment = { COUNTERSIGN_TEMPORAL_PORT: '1', LEGALESIGN_API_KEY: 'user:key' };
+  const id = '0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10';
+  const calls = [['list'], ['callbacks', 'list'], ['erase', id, '--dry-run']];
+  const endings = await Promise.all(calls.map((words) => runCli(words, { environment })));
+  for (const { code, notes } of endings) {
+    assert.match(notes.join(), /^Temporal cannot be reached at 127\.0\.0\.1:1\b/);
+    assert.equal(code, 3);
+  }
+});
+
 test('a setting that is wrong is named before anything is reached', async () => {
   const environment = { LEGALESIGN_API_KEY: 'not a key', TEMPORAL_ADDRESS: '127.0.0.1:1' };
   const { code, notes } = await runCli(['list'], { environment });
