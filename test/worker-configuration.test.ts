@@ -114,6 +114,17 @@ for (const [what, environment, problem] of [
   });
 }
 
+test('the worker serves its metrics at an IP address and a port, or says that it is none', () => {
+  for (const address of ['127.0.0.1:9464', '0.0.0.0:9464', '[::1]:9464']) {
+    const { metricsAddress } = readConfiguration({ ...KEY, WORKER_METRICS_ADDRESS: address });
+    assert.equal(metricsAddress, address);
+  }
+  for (const address of ['9464', ':9464', 'localhost:9464', '127.0.0.1:99999', '::1:9464']) {
+    const problems = problemsOf({ ...KEY, WORKER_METRICS_ADDRESS: address });
+    assert.match(problems.join(), /^WORKER_METRICS_ADDRESS is no IP address and port such as/);
+  }
+});
+
 test("an empty variable of Temporal's own counts as not set, and spaces are no part of it", () => {
   const empty = ['ADDRESS', 'NAMESPACE', 'API_KEY', 'TLS', 'TLS_SERVER_NAME', 'PROFILE'];
   const names = empty.map((name) => [`TEMPORAL_${name}`, ' '] as const);

@@ -1,4 +1,5 @@
 /** The worker's settings, read once; and the only file here that knows the environment. */
+import { isIPv4, isIPv6 } from 'node:net';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
@@ -74,7 +75,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),
     reconciliation: readReconciliationSettings(settings),
     schedule: readScheduleSettings(settings),
-    metricsAddress: settings.text('WORKER_METRICS_ADDRESS'),
+    metricsAddress: readMetricsAddress(settings),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   settings.check();
@@ -99,6 +100,18 @@ export function readArchiveConfiguration(
   };
   settings.check();
   return configuration;
+}
+
+/** The SDK wants the address of an interface: it looks up no name. */
+function readMetricsAddress(settings: Settings): string | undefined {
+  const text = settings.text('WORKER_METRICS_ADDRESS');
+  if (text === undefined) return undefined;
+  const [, v6, v4, port] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(text) ?? [];
+  if ((isIPv6(v6 ?? '') || isIPv4(v4 ?? '')) && Number(port) <= 65_535) return text;
+  settings.problem(
+    `WORKER_METRICS_ADDRESS is no IP address and port such as 127.0.0.1:9464: ${text}`,
+  );
+  return undefined;
 }
 
 function readArchiveUrl(settings: Settings): string {

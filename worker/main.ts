@@ -46,14 +46,22 @@ export function installRuntime(logger: Logger, metricsAddress?: string): void {
     const name = level === 'ERROR' ? 'error' : WORKER_LEVELS[level];
     logger[name](level === 'ERROR' ? readable(meta) : (meta ?? {}), message);
   };
-  Runtime.install({
-    shutdownSignals: [],
-    logger: new DefaultLogger('WARN', write),
-    telemetryOptions: {
-      logging: { filter: { core: 'WARN', other: 'WARN' }, forward: {} },
-      ...(metricsAddress && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
-    },
-  });
+  try {
+    Runtime.install({
+      shutdownSignals: [],
+      logger: new DefaultLogger('WARN', write),
+      telemetryOptions: {
+        logging: { filter: { core: 'WARN', other: 'WARN' }, forward: {} },
+        ...(metricsAddress && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+      },
+    });
+  } catch (error) {
+    if (metricsAddress === undefined) throw error;
+    // Of a port that is taken, say, the SDK names neither the address nor the setting.
+    throw new Error(`WORKER_METRICS_ADDRESS, ${metricsAddress}: ${reasonsOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** An error is no JSON: of why a worker failed nothing would be told. */
