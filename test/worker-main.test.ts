@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -41,6 +42,7 @@ interface WorkerProcess {
   /** All that it says on stderr. */
   readonly complaints: Promise<string>;
   readonly ended: Promise<[code: number | null, signal: string | null]>;
+  kill(signal: 'SIGTERM' | 'SIGINT'): void;
 }
 
 function startProcess(environment: Readonly<Record<string, string>>): WorkerProcess {
@@ -52,7 +54,8 @@ function startProcess(environment: Readonly<Record<string, string>>): WorkerProc
     killSignal: 'SIGKILL',
   });
   const ended = once(child, 'close') as WorkerProcess['ended'];
-  return { stdout: child.stdout, complaints: text(child.stderr), ended };
+  const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
+  return { stdout: child.stdout, complaints: text(child.stderr), ended, kill };
 }
 
 /** @returns the one line that it said, on stderr; asserts that it ended with 1, soon */
@@ -75,6 +78,17 @@ test('a key that Temporal does not know: the process says where, and which setti
     await complaintOf({}),
     /^Temporal at \S+ does not let this worker in \(TEMPORAL_API_KEY.*unauthorized/,
   );
+});
+
+test('a signal to end while it waits for Temporal: the process ends in order, and at once', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const worker = startProcess({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
+  await once(silent, 'connection');
+  worker.kill('SIGTERM');
+  assert.deepEqual(await worker.ended, [0, null]);
+  silent.close();
 });
 
 test('a namespace that does not exist: the process says so, and how to make it', async () => {

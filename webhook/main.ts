@@ -41,12 +41,18 @@ export async function startWebhook(
 
 /** Until a signal to end. */
 async function main(): Promise<void> {
-  const webhook = await startWebhook(readConfiguration());
+  // From the beginning, since the first process of a container gets no signal that it does not
+  // handle. Until it listens, it may end anywhere: what waits in the spool stays there.
+  let end = (): void => process.exit(0);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      webhook.close().catch(fail);
+      end();
     });
   }
+  const webhook = await startWebhook(readConfiguration());
+  end = () => {
+    webhook.close().catch(fail);
+  };
 }
 
 function fail(error: unknown): void {

@@ -147,13 +147,19 @@ async function main(): Promise<void> {
   const configuration = readConfiguration();
   const logger = pino({ level: configuration.logLevel });
   installRuntime(logger, configuration.metricsAddress);
-  const worker = await startWorker(configuration, { logger });
-  logger.info({ taskQueue: configuration.taskQueue }, 'the worker polls');
+  // From the beginning, since the first process of a container gets no signal that it does not
+  // handle. Until it polls, there is nothing to take apart.
+  let end = (): void => process.exit(0);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      worker.close().catch(fail);
+      end();
     });
   }
+  const worker = await startWorker(configuration, { logger });
+  end = () => {
+    worker.close().catch(fail);
+  };
+  logger.info({ taskQueue: configuration.taskQueue }, 'the worker polls');
   try {
     await worker.ended;
   } catch (error) {
