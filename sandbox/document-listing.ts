@@ -96,6 +96,8 @@ interface Asked {
   readonly offset: number;
   /** So many rows to a page, whatever is asked for. */
   readonly rows?: number | undefined;
+  /** Counted in all, whatever there are. */
+  readonly total?: number | undefined;
 }
 
 /** How many one page holds at most. */
@@ -132,7 +134,7 @@ export function page<T>(
       next: offset + limit < count ? linkTo(offset + limit) : null,
       offset,
       previous: offset > 0 ? linkTo(Math.max(offset - limit, 0)) : null,
-      total_count: count,
+      total_count: asked.total ?? count,
     },
     objects: rowsOf(oldestFirst, asked).map(show),
   };

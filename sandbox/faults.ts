@@ -44,6 +44,8 @@ const faultsSchema = z.strictObject({
   slowListingMs: delay.default(0),
   /** Pages of documents hold so many rows, whatever is asked for; 0: as asked. */
   pageRows: z.number().int().min(0).max(1_000_000).default(0),
+  /** Pages of documents count so many in all, whatever there are; 0: as many as there are. */
+  listingTotal: z.number().int().min(0).max(1_000_000_000).default(0),
   /** After each page of documents so many that stand before its end, tag `churn`, are removed. */
   churnArchive: count.default(0),
   /** After each page of documents so many new ones come to the front. */

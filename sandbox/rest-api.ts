@@ -67,12 +67,16 @@ function addDocuments(router: Router, core: SandboxCore): void {
   });
   router.get('/document/', async (context) => {
     const query = accepted(documentQuerySchema, context.query);
-    const { slowListingMs, pageRows } = core.faults.current;
+    const { slowListingMs, pageRows, listingTotal } = core.faults.current;
     if (slowListingMs > 0) await delay(slowListingMs, undefined, { ref: false });
     refuseListing(core, query);
     const found = core.listed(listingKey(query), wantedBy(query));
     const withSigners = query.nosigners !== '1';
-    const asked = { ...query, ...(pageRows > 0 && { rows: pageRows }) };
+    const asked = {
+      ...query,
+      ...(pageRows > 0 && { rows: pageRows }),
+      ...(listingTotal > 0 && { total: listingTotal }),
+    };
     context.body = page(found, asked, context.URL, (document) =>
       listedDocument(document, withSigners),
     );

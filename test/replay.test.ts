@@ -55,9 +55,6 @@ const CONTINUING = Object.values(contract.WORKFLOW_TYPES).filter(
 /** Changes of running code whose new side no history shows, and why. */
 const UNRECORDED: Readonly<Record<string, string>> = {
   'unlisted-by-parts': 'it takes 5,000 open documents that no listing shows',
-  'filter-grows': 'it takes a listing of thousands of documents behind a small one',
-  'listing-end': 'it takes a listing that contradicts itself',
-  'owed-bound': 'it takes 200 announcements that no channel took',
 };
 
 describe('what is recorded', () => {

@@ -217,6 +217,7 @@ const FAULTS = [
   ['failPages', 'Page that fails (500)', 'pages'],
   ['slowListingMs', 'Page of documents takes', 'ms'],
   ['pageRows', 'Rows of a page of documents', 'rows'],
+  ['listingTotal', 'Documents counted by a page', 'total'],
   ['churnArchive', 'Tagged “churn” removed per page', 'count'],
   ['churnCreate', 'Created per page', 'count'],
 ];
@@ -261,6 +262,11 @@ const CHOICES = {
     [0, 'as asked'],
     [5, '5'],
     [5000, '5,000'],
+  ],
+  total: [
+    [0, 'all'],
+    [1, '1'],
+    [1000000, '1,000,000'],
   ],
   count: [
     [0, 'none'],

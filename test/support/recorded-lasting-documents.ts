@@ -1,7 +1,14 @@
 /** The ways of a document whose workflow lasts: beyond its outcome, beyond one run. */
-import { documentWorkflowId, trackingRequestedSignal } from '../../workflows/contract.js';
 import {
+  documentWorkflowId,
+  statusChangedSignal,
+  trackingRequestedSignal,
+} from '../../workflows/contract.js';
+import { OWED_MAX } from '../../workflows/signer-events.js';
+import {
+  activitiesIn,
   attended,
+  completed,
   finished,
   firstSigner,
   handleOf,
@@ -72,6 +79,27 @@ export const lastingDocuments: Scenarios = {
       await toldUntilItContinues(stage, id);
       await stage.countersign.retry(id);
       return finished(stage, documentWorkflowId(id));
+    },
+  },
+  'document-owing-all-it-may': {
+    hasReceiver: true,
+    environment: { NOTIFY_SIGNER_EVENTS: 'signed', NOTIFY_LOG_EVENTS: 'document.completed' },
+    async run(stage, receiver) {
+      const id = await track(stage, OWED_MAX + 1);
+      await stage.countersign.refresh(id);
+      await completed(handleOf(stage, id), 'lookUpDocument');
+      receiver.answers.push(...Array.from({ length: 100_000 }, () => 503));
+      const at = new Date().toISOString();
+      const changes = stage.sandbox.document(id).signers.map((signer, position) => ({
+        ...({ subject: 'signer', id: signer.id, status: 'signed' } as const),
+        ...{ at, position },
+      }));
+      await handleOf(stage, id).signal(statusChangedSignal, { source: 'realtime', changes });
+      // It owes them for as long as nobody takes them: there is no end to wait for.
+      await until(
+        async () => (await activitiesIn(handleOf(stage, id), 'announce')).scheduled >= OWED_MAX,
+      );
+      return documentWorkflowId(id);
     },
   },
 };

@@ -144,6 +144,29 @@ export const reconciliations: Scenarios = {
       return reconciled(stage);
     },
   },
+  'reconciliation-of-a-list-that-counts-too-few': {
+    subscribes: false,
+    environment: LISTED_ALONE,
+    async run(stage) {
+      create(stage, 60);
+      stage.sandbox.changeFaults({ listingTotal: 30 });
+      return reconciled(stage);
+    },
+  },
+  'reconciliation-of-a-large-group-behind-a-small-one': {
+    subscribes: false,
+    environment: {
+      RECONCILE_ADOPT: 'ignore',
+      RECONCILE_LISTING: 'groups',
+      RECONCILE_GROUPS: 'small,large',
+    },
+    async run(stage) {
+      create(stage, 1, { group: 'small' });
+      // What was shown has room for a thousand in any case.
+      create(stage, 1_200, { group: 'large' });
+      return reconciled(stage);
+    },
+  },
   'reconciliation-past-a-lost-first-page': {
     subscribes: false,
     environment: { ...LISTED_ALONE, ...IMPATIENT },
