@@ -162,6 +162,21 @@ describe('a document that its signer leaves lying', () => {
   });
 });
 
+test('a document that stalls after the provider did not know it is announced to every channel', async () => {
+  const documentId = await create({ stalledAfter: '2s' });
+  const { signers } = await viewWhere(documentId, ({ waitingFor }) => waitingFor.length > 0);
+  await stage.sandbox.deleteDocument(documentId);
+  await until(async () => {
+    const { raw } = await handleOf(documentId).describe();
+    const { events = [] } = await handleOf(documentId).fetchHistory();
+    const asked = events?.filter((each) => each.activityTaskCompletedEventAttributes).length ?? 0;
+    return asked > 0 && raw.pendingActivities?.length === 0;
+  });
+  const known = signers.map(({ id, status }) => ({ id, status }));
+  await stage.countersign.trackDocument(documentId, { signers: known });
+  await until(() => messagesOf(documentId).some(({ type }) => type === 'document.stalled'));
+});
+
 describe('terms of a running document', () => {
   test('that are wrong are refused with every reason, and leave no trace', async () => {
     const documentId = await create();

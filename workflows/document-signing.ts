@@ -122,6 +122,9 @@ const POLICY_BEFORE_ATTENTION = 'policy-before-attention';
 /** Runs from before that announced every event of a signer, however much was owed. */
 const OWED_BOUND = 'owed-bound';
 
+/** Runs from before it forgot the channels along with an answer that was taken back. */
+const EARLIER_POLICY = 'earlier-policy';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -425,10 +428,15 @@ class DocumentSigning {
       ...more,
     };
     // Before the first answer no worker has said which channels there are: the log always is.
-    const policy = policyOf(this.#state) ?? { channels: ['log'] };
+    const policy = policyOf(this.#state) ?? this.#earlierPolicy() ?? { channels: ['log'] };
     const channels = channelsFor(policy, event);
     this.#state = withAnnouncement(this.#state, announcement, channels);
     this.#payOwed();
+  }
+
+  #earlierPolicy(): OutcomePolicy | undefined {
+    const { earlierPolicy } = this.#state;
+    return earlierPolicy && patched(EARLIER_POLICY) ? earlierPolicy : undefined;
   }
 
   #payOwed(): void {

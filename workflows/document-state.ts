@@ -63,6 +63,8 @@ export interface DocumentState {
   readonly answeredMs?: number;
   /** The worker's settings, asked for where there is no such answer. */
   readonly policy?: OutcomePolicy;
+  /** The same, of an answer that was taken back. */
+  readonly earlierPolicy?: OutcomePolicy;
   /** Operations give the document up. */
   readonly stop?: { readonly reason: string };
   readonly outcome?: SigningOutcome;
@@ -185,8 +187,9 @@ function isTime(text: unknown): text is string {
 
 /** Somebody has seen the document at the provider: an earlier "unknown" was a lag. */
 function withoutAbsence(state: DocumentState): DocumentState {
-  const { lookUp, question, ...rest } = state;
+  const { lookUp, question, ...others } = state;
   if (!lookUp || lookUp.snapshot) return state;
+  const rest = { ...others, earlierPolicy: lookUp.policy };
   return question?.kind === 'unknownToProvider' || !question ? rest : { ...rest, question };
 }
 

@@ -83,6 +83,20 @@ export const chasedDocuments: Scenarios = {
       return finished(stage, documentWorkflowId(id));
     },
   },
+  'document-stalled-after-an-absence': {
+    subscribes: false,
+    hasReceiver: true,
+    async run(stage) {
+      const id = await track(stage, 1, { stalledAfter: '300ms' });
+      const signers = [{ id: firstSigner(stage, id), status: 'sent' }] as const;
+      await stage.sandbox.deleteDocument(id);
+      await completed(handleOf(stage, id), 'lookUpDocument');
+      await stage.countersign.trackDocument(id, { signers });
+      await until(() => hasAnnounced(handleOf(stage, id), 'document.stalled'));
+      await stage.countersign.stop(id, 'the provider does not show it');
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
   'document-with-signers-announced': {
     environment: { NOTIFY_SIGNER_EVENTS: 'signed,bounced' },
     async run(stage) {
