@@ -107,6 +107,35 @@ const reportArbitrary: fc.Arbitrary<StatusReport> = fc.oneof(
     .map(({ at, status, a, b, finalPdf }) => shown(at, status, { a, b }, finalPdf)),
 );
 
+/** A rejection's picture, with what the signer said. */
+function rejected(modified: string, reason: string): StatusReport {
+  const signers = [{ id: 'a', status: 'rejected', rejectionReason: reason }] as const;
+  const picture = { documentId: DOCUMENT, status: 'created', finalPdf: false, modified } as const;
+  return { source: 'provider', changes: [], snapshot: { ...picture, signers } };
+}
+
+describe("a rejection's reason", () => {
+  const reasonAfter = (...reports: StatusReport[]): string | undefined =>
+    signerViews(after(...reports))[0]?.rejectionReason;
+
+  test('is the latest one, of a signer who was reset and rejected again', () => {
+    const [first, again] = [rejected(T(1), 'wrong price'), rejected(T(9), 'another offer')];
+    assert.equal(reasonAfter(first, shown(T(5), 'created', { a: 'sent' }), again), 'another offer');
+    assert.equal(reasonAfter(first, rejected(T(9), '')), '');
+  });
+
+  test('is the same in any order, told once or many times', () => {
+    const picture = fc.tuple(fc.integer({ min: 0, max: 3 }), fc.constantFrom('', 'x', 'y'));
+    fc.assert(
+      fc.property(fc.array(picture, { minLength: 1, maxLength: 6 }), (pictures) => {
+        const reports = pictures.map(([second, reason]) => rejected(T(second), reason));
+        const again = [...reports.toReversed(), ...reports];
+        assert.equal(reasonAfter(...again), reasonAfter(...reports));
+      }),
+    );
+  });
+});
+
 describe('the same news in any order', () => {
   test('ends in the same progress, told once or many times', () => {
     fc.assert(

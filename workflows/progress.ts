@@ -49,6 +49,8 @@ export interface SignerProgress extends SubjectProgress<SignerStatus> {
   readonly order?: number;
   readonly role?: string;
   readonly rejectionReason?: string;
+  /** The document's last modification in the picture with that reason. */
+  readonly reasonModified?: string;
   /** When mail to them last came back, ISO 8601 UTC. */
   readonly bouncedAt?: string;
 }
@@ -308,6 +310,7 @@ function signerView(id: string, signer: SignerProgress): SignerView {
     at: reading?.at ?? '',
     sources: reading?.sources ?? [],
     ...described(signer),
+    ...(signer.rejectionReason === undefined ? {} : { rejectionReason: signer.rejectionReason }),
     ...(signer.bouncedAt === undefined ? {} : { bouncedAt: signer.bouncedAt }),
   };
 }
@@ -370,20 +373,35 @@ function picture(
 ): SignerProgress {
   const { status } = shown;
   const latest = later(signer.picture, { status, modified, source }, signerStatusNumber);
-  return { ...signer, picture: latest, ...described(signer, shown) };
+  return {
+    ...signer,
+    picture: latest,
+    ...described(signer, shown),
+    ...latestReason(signer, shown, modified),
+  };
 }
 
-type Description = Pick<SignerSnapshot, 'order' | 'role' | 'rejectionReason'>;
+type Description = Pick<SignerSnapshot, 'order' | 'role'>;
 
 function described(known: Description, shown: Description = {}): Description {
   const order = greater(known.order, shown.order);
   const role = greater(known.role, shown.role);
-  const rejectionReason = greater(known.rejectionReason, shown.rejectionReason);
   return {
     ...(order === undefined ? {} : { order }),
     ...(role === undefined ? {} : { role }),
-    ...(rejectionReason === undefined ? {} : { rejectionReason }),
   };
+}
+
+/** Who rejects once more, after a reset, may do so for another reason. */
+function latestReason(
+  { rejectionReason: known, reasonModified = '' }: SignerProgress,
+  { rejectionReason }: SignerSnapshot,
+  modified: string,
+): Pick<SignerProgress, 'rejectionReason' | 'reasonModified'> {
+  if (rejectionReason === undefined) return {};
+  const aheadS = secondsOf(modified) - secondsOf(reasonModified);
+  const isKept = known !== undefined && (aheadS < 0 || (aheadS === 0 && known >= rejectionReason));
+  return isKept ? {} : { rejectionReason, reasonModified: modified };
 }
 
 /** What is said wins over what is not; of two different sayings always the same one. */
