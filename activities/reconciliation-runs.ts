@@ -3,8 +3,11 @@ import { decodeUnlessSealed, DecryptionError, lookUpOptions } from '../codec/dat
 import { RUN_MEMO, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { RunMemo } from '../workflows/contract.js';
 
-/** Runs looked at: those of one scope are many where somebody scripts them. */
+/** Runs looked at, and asked for at a time. */
 const RUNS = 200;
+
+/** Until one is found that covered everything: those of one scope are many, where scripted. */
+const RUNS_MAX = 10_000;
 
 const VISIBILITY_DEADLINE_MS = 30_000;
 
@@ -23,8 +26,11 @@ export interface CompleteRuns {
   readonly unreadable: readonly UnreadableRun[];
 }
 
-/** Looks the latest runs that ended up in visibility. */
-export async function completeRuns(client: Client): Promise<CompleteRuns> {
+/**
+ * Looks the latest runs that ended up in visibility.
+ * @param runs so many at least
+ */
+export async function completeRuns(client: Client, runs = RUNS): Promise<CompleteRuns> {
   const query = `WorkflowType = '${WORKFLOW_TYPES.reconciliation}' AND ExecutionStatus = 'Completed'`;
   const { loadedDataConverter } = client.options;
   const lookUp = new Client(lookUpOptions(client));
@@ -32,7 +38,7 @@ export async function completeRuns(client: Client): Promise<CompleteRuns> {
     let latest: RunMemo | undefined;
     const unreadable: UnreadableRun[] = [];
     let seen = 0;
-    for await (const { raw, startTime } of lookUp.workflow.list({ query, pageSize: RUNS })) {
+    for await (const { raw, startTime } of lookUp.workflow.list({ query, pageSize: runs })) {
       const payload = raw.memo?.fields?.[RUN_MEMO];
       const run = payload && (await decodeUnlessSealed<RunMemo>(loadedDataConverter, payload));
       if (run instanceof DecryptionError) {
@@ -40,7 +46,7 @@ export async function completeRuns(client: Client): Promise<CompleteRuns> {
       } else if (run && coversEverything(run) && !(latest && latest.startedAt > run.startedAt)) {
         latest = run;
       }
-      if ((seen += 1) >= RUNS) break;
+      if ((seen += 1) >= (latest ? runs : RUNS_MAX)) break;
     }
     return { latest, unreadable };
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { ScheduleOverlapPolicy } from '@temporalio/client';
+import { completeRuns } from '../activities/reconciliation-runs.js';
 import { ensureSchedule, ensureWatch } from '../worker/schedule.js';
 import {
   RECONCILIATION_SCHEDULE_ID,
@@ -54,6 +55,16 @@ test('a run of one group, or since some time, looks at those documents alone', a
     assert.equal(await isTracked(stage, legal?.id ?? ''), false);
     // Neither stands for a run over everything.
     assert.equal((await reconcile(stage)).counts.adopted, 3);
+  });
+});
+
+test('runs for one document, however many, hide none that covered everything', async () => {
+  await withSilentStage({}, async (stage) => {
+    const { startedAt } = await reconcile(stage);
+    for (let run = 0; run < 3; run += 1) await reconcile(stage, { documentId: randomUUID() });
+    const ended = `WorkflowType = 'reconciliation' AND ExecutionStatus = 'Completed'`;
+    await until(async () => (await stage.client.workflow.count(ended)).count === 4);
+    assert.equal((await completeRuns(stage.client, 2)).latest?.startedAt, startedAt);
   });
 });
 
