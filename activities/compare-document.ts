@@ -4,6 +4,7 @@ import { lookUpOptions } from '../codec/data-converter.js';
 import {
   documentWorkflowId,
   missedChangesQuery,
+  NEWS_MARGIN_MS,
   noticeReceivedSignal,
   ROW_MARKS,
 } from '../workflows/contract.js';
@@ -285,7 +286,8 @@ async function adopt(
 function isLongOver(snapshot: DocumentSnapshot, { newsSince }: ComparisonNow): boolean {
   const { status, modified } = snapshot;
   if (status !== 'rejected' && status !== 'removed') return false;
-  return newsSince === undefined || modified === '' || Date.parse(modified) < Date.parse(newsSince);
+  if (newsSince === undefined || modified === '') return true;
+  return Date.parse(modified) < Date.parse(newsSince) - NEWS_MARGIN_MS;
 }
 
 /** By the workflow's own record, which does not lag. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { ReconciliationReport } from '../workflows/contract.js';
 import { json, startStage } from './support/provider-stage.js';
 import { reconcile, withSilentStage } from './support/reconciling.js';
+import { until } from './support/until.js';
 
 interface Row {
   readonly uuid: string;
@@ -131,3 +132,25 @@ for (const total of [undefined, 1e6]) {
     assert.match(failedParts.map(({ reason }) => reason).join(), /the same rows again and again/);
   });
 }
+
+test('a rejection that the last run was not shown yet is announced by the next one', async () => {
+  const uuid = randomUUID();
+  let objects: readonly object[] = [];
+  const provider = await startStage((request, response) => {
+    const isListing = request.url?.includes('/document/?') === true;
+    const listing = { meta: { next: null, total_count: objects.length }, objects };
+    json(isListing ? listing : objects[0])(request, response);
+  });
+  const environment = { LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
+  await withSilentStage({ environment }, async (stage) => {
+    const ended = `WorkflowType = 'reconciliation' AND ExecutionStatus = 'Completed'`;
+    const { providerStartedAt = '' } = await reconcile(stage);
+    await until(async () => (await stage.client.workflow.count(ended)).count === 1);
+    const modified = new Date(Date.parse(providerStartedAt) - 60_000).toISOString();
+    objects = [{ uuid, status: 50, modified, signer_objects: [] }];
+    const { counts } = await reconcile(stage);
+    assert.deepEqual([counts.adopted, counts.longOver], [1, 0]);
+    assert.equal((await stage.countersign.waitForOutcome(uuid)).kind, 'rejected');
+  });
+  await provider.close();
+});

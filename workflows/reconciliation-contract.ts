@@ -98,6 +98,9 @@ export interface ListingSegment {
   readonly withArchived?: true;
 }
 
+/** Modifications a little before the last run began may not have been listed by it. */
+export const NEWS_MARGIN_MS = 10 * 60_000;
+
 /** What is done about a document that has no workflow. */
 export const ADOPTION_MODES = ['adopt', 'report', 'ignore'] as const;
 export type AdoptionMode = (typeof ADOPTION_MODES)[number];

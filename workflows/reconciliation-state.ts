@@ -1,5 +1,11 @@
 /** What a reconciliation remembers, and how answers change it. Pure, and carried over whole. */
-import { addCounts, NO_COUNTS, REASON_MAX_LENGTH, ROW_MARKS } from './reconciliation-contract.js';
+import {
+  addCounts,
+  NEWS_MARGIN_MS,
+  NO_COUNTS,
+  REASON_MAX_LENGTH,
+  ROW_MARKS,
+} from './reconciliation-contract.js';
 import type {
   FailedPart,
   ListingKind,
@@ -120,9 +126,6 @@ export function initialReconciliation(
     failedParts: [],
   };
 }
-
-/** Modifications a little before the last run began may not have been listed by it. */
-const NEWS_MARGIN_MS = 10 * 60_000;
 
 /** Which listings show what the scope asks for. */
 export function segmentsOf(
