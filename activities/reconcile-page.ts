@@ -92,6 +92,7 @@ async function reconcilePages(
   const beganMs = performance.now();
   const first = await readAndReconcile(dependencies, input, { note });
   if (typeof first === 'string') return refusedPage(first);
+  const firstEndedMs = performance.now();
   let result = first;
   let pagesRead = 1;
   const { info, cancellationSignal, log } = Context.current();
@@ -118,8 +119,10 @@ async function reconcilePages(
       break;
     }
   }
-  const tookMs = Math.round(performance.now() - beganMs);
-  return { ...result, pagesRead, isRestTouched, tookMs };
+  const endedMs = performance.now();
+  const ageMs = Math.round((first.providerTimeAgeMs ?? 0) + endedMs - firstEndedMs);
+  const tookMs = Math.round(endedMs - beganMs);
+  return { ...result, providerTimeAgeMs: ageMs, pagesRead, isRestTouched, tookMs };
 }
 
 interface Reading {
@@ -187,6 +190,7 @@ async function reconcile(
 ): Promise<ReconcilePageResult> {
   const { documents, unreadable, hasNext, total, providerTime } = page;
   const { offset } = input;
+  const answeredMs = performance.now();
   note({ phase: 'visibility', offset, documents: documents.length });
   const compared = await compareAll(dependencies, documents, {
     terms: { ...input, nowMs: clockMs(providerTime) },
@@ -202,6 +206,7 @@ async function reconcile(
     hasNext,
     ...(total !== undefined && { total }),
     ...(providerTime !== undefined && { providerTime }),
+    providerTimeAgeMs: performance.now() - answeredMs,
     ...sumOfFindings(compared),
   };
 }

@@ -321,6 +321,8 @@ export interface ReconcilePageResult {
   readonly total?: number;
   /** The provider's clock, ISO 8601 UTC. */
   readonly providerTime?: string;
+  /** How long ago it said that, in ms; results of older workers take it for just said. */
+  readonly providerTimeAgeMs?: number;
   readonly counts: ReconciliationCounts;
   readonly examples: readonly ReconciliationExample[];
   /** The account does not answer this kind of listing: why. */

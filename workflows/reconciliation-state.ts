@@ -358,15 +358,15 @@ export function withFailedPart(
   return { ...state, failedParts: [...state.failedParts, part].slice(0, FAILED_PARTS_KEPT) };
 }
 
-/** The provider's clock, as the first page told it. */
+/** The provider's clock, as the first page told it before its documents were compared. */
 export function withProviderTime(
   state: ReconciliationState,
-  providerTime: string | undefined,
+  { providerTime, providerTimeAgeMs = 0 }: ReconcilePageResult,
   nowMs: number,
 ): ReconciliationState {
   const providerMs = Date.parse(providerTime ?? '');
   if (state.providerStartedAt !== undefined || Number.isNaN(providerMs)) return state;
-  const clockSkewMs = providerMs - nowMs;
+  const clockSkewMs = providerMs + providerTimeAgeMs - nowMs;
   const startedMs = Date.parse(state.startedAt) + clockSkewMs;
   return { ...state, clockSkewMs, providerStartedAt: new Date(startedMs).toISOString() };
 }

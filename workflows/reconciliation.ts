@@ -439,7 +439,7 @@ class Reconciliation {
   /** @returns how many of its documents no page had shown before */
   #fold(prepared: PrepareReconciliationResult, page: ReconcilePageResult): number {
     const { state, newRows } = withPage(this.#state, page, this.#filter(prepared, page));
-    this.#state = withProviderTime(state, page.providerTime, Date.now());
+    this.#state = withProviderTime(state, page, Date.now());
     this.#show();
     return newRows;
   }
