@@ -73,6 +73,12 @@ test('what a run cannot mean is refused with the forms that there are', async ()
     await assert.rejects(reconcile(stage, { since: 'yesterday' }), (error: Error) =>
       String(error.cause).includes('since is no time: yesterday'),
     );
+    // The first one broke a query, which was tried for ever; nothing is in the second.
+    for (const group of ["it's", '/api/v1/group/sales/']) {
+      await assert.rejects(reconcile(stage, { group }), (error: Error) =>
+        String(error.cause).includes(`no group's slug: ${group}`),
+      );
+    }
   });
 });
 

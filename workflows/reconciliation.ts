@@ -125,6 +125,9 @@ const LISTING_END = 'listing-end';
 /** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
 const SET_ASIDE_PAGES = 50;
 
+/** As the provider writes them at the end of a group's URI. */
+const GROUP_SLUG = /^[\w-]{1,255}$/;
+
 /** Documents asked for by one activity: half a minute, where a minute has a hundred calls. */
 const DOCUMENTS_AT_ONCE = 50;
 
@@ -146,6 +149,8 @@ function begin(input: ReconciliationInput): ReconciliationState {
   if (documentId !== undefined && id === undefined)
     throw invalid(`no document's ID: ${documentId}`);
   const sinceMs = since === undefined ? undefined : Date.parse(since);
+  // It becomes part of a query.
+  if (group !== undefined && !GROUP_SLUG.test(group)) throw invalid(`no group's slug: ${group}`);
   if (Number.isNaN(sinceMs)) throw invalid(`since is no time: ${String(since)}`);
   const scope = {
     ...(id === undefined ? {} : { documentId: id }),
