@@ -5,15 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import proto from '@temporalio/proto';
 import { generate } from 'selfsigned';
 import { pickFreePort } from '../cli/ports.js';
 import type { Finding } from '../cli/doctor/check.js';
 import { examine } from '../cli/doctor/doctor.js';
+import { serves, workersVerdict } from '../cli/doctor/temporal-checks.js';
 import type { Environment } from '../configuration/settings.js';
 import { createSandbox } from '../sandbox/index.js';
 import { RECONCILIATION_SCHEDULE_ID } from '../workflows/contract.js';
 import { openReceiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
+
+const { WorkerVersioningMode } = proto.temporal.api.enums.v1;
 
 const COUNTERSIGN = fileURLToPath(new URL('../cli/countersign.js', import.meta.url));
 
@@ -90,6 +94,37 @@ test('the namespace does not exist: named', async () => {
 
 test('no worker polls the task queue: named', async () => {
   assertCause(await diagnose({ COUNTERSIGN_TASK_QUEUE: 'empty' }), 'workers', /empty/);
+});
+
+test('workers whose version is not the current one get no task: named', () => {
+  const { WORKER_VERSIONING_MODE_VERSIONED: VERSIONED } = WorkerVersioningMode;
+  const version = { deploymentName: 'countersign', buildId: 'b2' };
+  const versioned = { ...version, workerVersioningMode: VERSIONED };
+  assert.ok(serves(undefined, undefined) && serves(versioned, version));
+  assert.ok(!serves(versioned, undefined) && !serves(undefined, version));
+  assert.ok(!serves(versioned, { ...version, buildId: 'b1' }));
+  const idle = { pollers: 2, current: 0, version: 'what has no version' };
+  const { state, found, todo } = workersVerdict('countersign', idle, idle);
+  assert.equal(state, 'problem');
+  assert.match(found, /2 poll the task queue countersign, and none gets a task/);
+  assert.match(todo, /set-current-version/);
+  assert.equal(workersVerdict('q', { ...idle, current: 1 }, { ...idle, current: 1 }).state, 'ok');
+});
+
+test('the public address lacks a token that the webhook wants, or has another: named', async () => {
+  const [token, other] = ['a-token-of-some-length', 'another-token-of-some-length'];
+  const path = `${stage.webhookUrl}/callbacks/legalesign`;
+  const findingOf = async (broken: Environment): Promise<Finding | undefined> => {
+    const { findings } = await diagnose({ WEBHOOK_TOKENS: token, ...broken });
+    assert.doesNotMatch(JSON.stringify(findings), /-token-of-some/);
+    return findings.find(({ name }) => name === 'public URL');
+  };
+  const missing = await findingOf({ WEBHOOK_TOKEN_REQUIRED: 'on' });
+  assert.match(missing?.found ?? '', /has no token, and WEBHOOK_TOKEN_REQUIRED is on/);
+  const wrong = await findingOf({ WEBHOOK_PUBLIC_URL: `${path}/${other}` });
+  assert.match(wrong?.found ?? '', /none of WEBHOOK_TOKENS/);
+  const right = await findingOf({ WEBHOOK_PUBLIC_URL: `${path}/${token}` });
+  assert.equal(right?.state, 'ok');
 });
 
 test('the provider refuses the key: named, without the key', async () => {

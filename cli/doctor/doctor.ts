@@ -148,7 +148,10 @@ function webhookChecks(
     sha1Check(),
     configured('webhook', webhook, webhookCheck),
     configured('public URL', worker, ({ reconciliation }) =>
-      publicUrlCheck(reconciliation.subscriptions?.url),
+      publicUrlCheck(
+        reconciliation.subscriptions?.url,
+        webhook.kind === 'read' ? webhook.configuration.trust : undefined,
+      ),
     ),
     configured('outage spool', webhook, (configuration) =>
       spoolCheck(configuration, configuration.spool?.folder),

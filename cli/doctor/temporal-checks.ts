@@ -5,7 +5,7 @@ import { DATA_FORMAT, DATA_FORMAT_KEY, understands } from '../../worker/data-for
 import { compareSearchAttributes } from '../../worker/namespace.js';
 import { oneLine, ok, problem, warning, type Check, type Verdict } from './check.js';
 
-const { TaskQueueType } = proto.temporal.api.enums.v1;
+const { TaskQueueType, WorkerVersioningMode: Mode } = proto.temporal.api.enums.v1;
 
 /** gRPC's NOT_FOUND. */
 const NOT_FOUND = 5;
@@ -160,33 +160,56 @@ export function searchAttributesCheck(target: TemporalTarget): Check {
   };
 }
 
-/** Whether a worker polls the task queue, for workflows and for activities. */
+/** Whether a worker polls the task queue, for workflows and for activities, and gets any. */
 export function workersCheck(target: TemporalTarget, taskQueue: string): Check {
   return {
     name: 'workers',
     needs: ['namespace'],
     run: async () => {
-      const [workflow = 0, activity = 0] = await Promise.all(
-        [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY].map(
-          (type) => countPollers(target, taskQueue, type),
-        ),
-      );
-      if (workflow > 0 && activity > 0) return ok(`${activity} poll the task queue ${taskQueue}`);
-      return problem(
-        `no worker polls the task queue ${taskQueue}`,
-        'Start one (npm run start:worker), or set the same COUNTERSIGN_TASK_QUEUE everywhere.',
-      );
+      const [workflow, activity] = await Promise.all([
+        pollingOf(target, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+        pollingOf(target, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+      ]);
+      return workersVerdict(taskQueue, workflow, activity);
     },
   };
 }
 
-async function countPollers(
-  target: TemporalTarget,
+/** Who polls a task queue for one kind of tasks. */
+export interface Polling {
+  readonly pollers: number;
+  /** Those of them that get tasks. */
+  readonly current: number;
+  /** The version that gets them, in words. */
+  readonly version: string;
+}
+
+/** Pure. */
+export function workersVerdict(taskQueue: string, workflow: Polling, activity: Polling): Verdict {
+  const least = (of: (polling: Polling) => number): number => Math.min(of(workflow), of(activity));
+  if (least(({ pollers }) => pollers) === 0) {
+    return problem(
+      `no worker polls the task queue ${taskQueue}`,
+      'Start one (npm run start:worker), or set the same COUNTERSIGN_TASK_QUEUE everywhere.',
+    );
+  }
+  if (least(({ current }) => current) === 0) {
+    return problem(
+      `${activity.pollers} poll the task queue ${taskQueue}, and none gets a task: ` +
+        `${workflow.version} is current`,
+      'Make theirs current (temporal worker deployment set-current-version, docs/upgrading.md), ' +
+        'or start workers of the current one.',
+    );
+  }
+  return ok(`${activity.current} poll the task queue ${taskQueue}`);
+}
+
+async function pollingOf(
+  { client, limitMs }: TemporalTarget,
   taskQueue: string,
   taskQueueType: proto.temporal.api.enums.v1.TaskQueueType,
-): Promise<number> {
-  const { client } = target;
-  const { pollers } = await asking(target, () =>
+): Promise<Polling> {
+  const { pollers, versioningInfo } = await asking({ client, limitMs }, () =>
     client.workflowService.describeTaskQueue({
       namespace: client.options.namespace,
       taskQueue: { name: taskQueue },
@@ -194,6 +217,25 @@ async function countPollers(
     }),
   );
   const sinceS = (Date.now() - POLLED_WITHIN_MS) / 1000;
-  return pollers.filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > sinceS)
-    .length;
+  const alive = pollers.filter((each) => Number(each.lastAccessTime?.seconds ?? 0) > sinceS);
+  const current = versioningInfo?.currentDeploymentVersion;
+  return {
+    pollers: alive.length,
+    current: alive.filter(({ deploymentOptions }) => serves(deploymentOptions, current)).length,
+    version: current ? `${current.deploymentName}, ${current.buildId},` : 'what has no version',
+  };
+}
+
+type DeploymentOptions = proto.temporal.api.deployment.v1.IWorkerDeploymentOptions;
+type DeploymentVersion = proto.temporal.api.deployment.v1.IWorkerDeploymentVersion;
+
+/** Without a current version tasks are for workers without one. Pure. */
+export function serves(
+  worker: DeploymentOptions | null | undefined,
+  current: DeploymentVersion | null | undefined,
+): boolean {
+  const isVersioned = worker?.workerVersioningMode === Mode.WORKER_VERSIONING_MODE_VERSIONED;
+  if (!current) return !isVersioned;
+  const { deploymentName, buildId } = worker ?? {};
+  return isVersioned && deploymentName === current.deploymentName && buildId === current.buildId;
 }

@@ -3,8 +3,11 @@ import { basename } from 'node:path';
 import axios from 'axios';
 import { z } from 'zod';
 import { maskedUrl } from '../../provider/subscription-plan.js';
+import type { WebhookConfiguration } from '../../webhook/configuration.js';
 import { recordKindOf } from '../../webhook/spool/record-log.js';
 import { oneLine, ok, problem, skipped, warning, type Check, type Verdict } from './check.js';
+
+type Trust = Pick<WebhookConfiguration['trust'], 'tokens' | 'requiresToken'>;
 
 /** Where the webhook listens. */
 export interface WebhookTarget {
@@ -70,12 +73,18 @@ export function webhookCheck(target: WebhookTarget): Check {
 }
 
 /** Whether the public address leads to a webhook of ours; from here, not from the provider. */
-export function publicUrlCheck(callbackUrl: string | undefined): Check {
+export function publicUrlCheck(callbackUrl: string | undefined, trust: Trust | undefined): Check {
   return {
     name: 'public URL',
     run: async (signal) => {
       if (callbackUrl === undefined) return skipped('WEBHOOK_PUBLIC_URL is not set');
       const url = maskedUrl(callbackUrl);
+      const refused = trust && tokenProblem(callbackUrl, trust);
+      if (refused !== undefined) {
+        const todo =
+          'Put a token of WEBHOOK_TOKENS into WEBHOOK_PUBLIC_URL; then countersign reconcile.';
+        return problem(`${url} ${refused}: callbacks there are answered 401`, todo);
+      }
       try {
         const { status } = await axios.get<unknown>(callbackUrl, {
           signal,
@@ -93,6 +102,20 @@ export function publicUrlCheck(callbackUrl: string | undefined): Check {
       }
     },
   };
+}
+
+/** What is wrong with the token in a public address, where its path is the webhook's own. Pure. */
+export function tokenProblem(
+  callbackUrl: string,
+  { tokens, requiresToken = false }: Trust,
+): string | undefined {
+  const path = /\/callbacks\/legalesign(?:\/([^/]+))?\/?$/.exec(new URL(callbackUrl).pathname);
+  if (path === null || tokens.length === 0) return undefined;
+  const [, token] = path;
+  if (token === undefined) {
+    return requiresToken ? 'has no token, and WEBHOOK_TOKEN_REQUIRED is on' : undefined;
+  }
+  return tokens.includes(token) ? undefined : 'ends in a token that is none of WEBHOOK_TOKENS';
 }
 
 /** Whether callbacks wait in the spool. */
