@@ -242,6 +242,14 @@ test('the process says in one line that its port is in use and exits 1', async (
   assert.match(errors, /^[^\n]*EADDRINUSE[^\n]*WEBHOOK_PORT\n$/);
 });
 
+test('the process says that its address is none of this machine, and which setting says it', async () => {
+  // For documentation alone: nobody has it.
+  const { ended } = startProcess({ WEBHOOK_TOKENS: TOKEN, WEBHOOK_HOST: '203.0.113.1' });
+  const { code, errors } = await ended;
+  assert.equal(code, 1);
+  assert.match(errors, /^[^\n]*EADDRNOTAVAIL[^\n]*WEBHOOK_HOST\n$/);
+});
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`the process listens although Temporal is away, and ends by itself on ${signal}`, async () => {
     const child = startProcess({

@@ -61,12 +61,19 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
+/** Of the system's errors when it cannot listen: what is to be mended. */
+const LISTEN_ADVICE: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there; see WEBHOOK_PORT',
+  EACCES: 'this user may not listen there; see WEBHOOK_PORT',
+  EADDRNOTAVAIL: 'this machine has no such address; see WEBHOOK_HOST',
+  ENOTFOUND: 'this is no address of this machine; see WEBHOOK_HOST',
+};
+
 function lineOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}: another process listens there; see WEBHOOK_PORT`;
-  }
-  return error.message;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const advice = Object.hasOwn(LISTEN_ADVICE, code) ? LISTEN_ADVICE[code] : undefined;
+  return advice === undefined ? message : `${message}: ${advice}`;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
