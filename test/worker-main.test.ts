@@ -164,6 +164,12 @@ test('no right to poll: the process says so, instead of waiting for a minute', a
   );
 });
 
+test('a time of the reconciliation that is none: the process names the setting', async () => {
+  door.refuse();
+  const complaint = await complaintOf({ RECONCILE_CRON: '99 2 * * *' });
+  assert.match(complaint, /RECONCILE_CRON or RECONCILE_TIME_ZONE is none: .*Minute/);
+});
+
 for (const [method, what] of [
   ['ListSearchAttributes', /does not let this worker list search attributes in namespace default/],
   ['CountWorkflowExecutions', /does not let this worker count workflows in namespace default/],

@@ -17,7 +17,7 @@ import type { AnnouncementSettings } from './announcement-settings.js';
 import type { WorkerConfiguration } from './configuration.js';
 import { ensureDataFormat } from './data-format.js';
 import { ensureRetention, ensureSearchAttributes } from './namespace.js';
-import { permitted, requirePolling } from './permissions.js';
+import { NamespaceError, permitted, requirePolling } from './permissions.js';
 import type { NamespaceConnection } from './permissions.js';
 import { ensureSchedule, ensureWatch } from './schedule.js';
 
@@ -62,7 +62,11 @@ async function ensureReconciliation(
   const { namespace } = client.options;
   const note = await permitted(namespace, 'keep its Schedule of the reconciliation', () =>
     ensureSchedule(client, taskQueue, schedule, encryptionKeys),
-  );
+  ).catch((error: unknown) => {
+    // What the SDK makes of a Schedule that the server cannot read.
+    if (!(error instanceof TypeError)) throw error;
+    throw new NamespaceError(`RECONCILE_CRON or RECONCILE_TIME_ZONE is none: ${error.message}`);
+  });
   if (note !== undefined) logger.info(note);
   if (schedule.cron === undefined) return;
   await permitted(namespace, 'start workflows', () => ensureWatch(client, taskQueue));
