@@ -1,7 +1,11 @@
 import { Context } from '@temporalio/activity';
 import type { ProviderClient } from '../provider/provider-client.js';
-import { ROW_MARKS } from '../workflows/contract.js';
-import type { Activities, ComparisonTerms } from '../workflows/contract.js';
+import { FAILURE_TYPES, ROW_MARKS } from '../workflows/contract.js';
+import type {
+  Activities,
+  ComparisonTerms,
+  ReconcileDocumentsInput,
+} from '../workflows/contract.js';
 import { allAtOnce } from './all-at-once.js';
 import { askPatiently } from './ask-patiently.js';
 import {
@@ -11,7 +15,7 @@ import {
   type Compared,
   type Comparison,
 } from './compare-document.js';
-import { withFailures } from './failures.js';
+import { permanent, withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
 import { sumOfFindings } from './missed-figures.js';
 import { orLeftOut } from './reconcile-page.js';
@@ -23,6 +27,9 @@ export interface ReconcileDocumentsDependencies extends Comparison {
 
 /** The provider client has its own limit; this one leaves room for others. */
 const DOCUMENTS_AT_ONCE = 4;
+
+/** Fewer may well have been deleted, all that were open. */
+const DOUBTFUL_DOCUMENTS = 10;
 
 /** The activity that asks the provider for documents one by one, and repairs what was missed. */
 export function createReconcileDocuments(
@@ -37,10 +44,32 @@ export function createReconcileDocuments(
           note({ phase: 'asking', count: (count += 1) });
           return compared;
         };
+        await requireOwnAccount(dependencies.provider, input);
         const work = input.documentIds.map((documentId) => () => compareOne(documentId));
         return sumOfFindings(await allAtOnce(work, DOCUMENTS_AT_ONCE));
       }),
     );
+}
+
+/**
+ * With the key of another account, or a provider that has lost its way, every document is unknown.
+ * One by one they would be taken for removed, and so announced; where so many are, nobody is told.
+ */
+async function requireOwnAccount(
+  provider: ReconcileDocumentsDependencies['provider'],
+  { documentIds, isAccountDoubtful }: ReconcileDocumentsInput,
+): Promise<void> {
+  if (!isAccountDoubtful || documentIds.length < DOUBTFUL_DOCUMENTS) return;
+  const signal = Context.current().cancellationSignal;
+  for (const documentId of documentIds) {
+    if (await askPatiently(() => provider.getDocument(documentId, { signal }), signal)) return;
+  }
+  throw permanent(
+    FAILURE_TYPES.requestRefused,
+    `The provider knows none of these ${documentIds.length} documents, and shows few of those that ` +
+      'are open here: is LEGALESIGN_API_KEY that of their account? Their workflows were told ' +
+      'nothing. Where they were deleted, reconcile each by itself.',
+  );
 }
 
 async function ask(

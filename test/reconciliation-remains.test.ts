@@ -112,7 +112,8 @@ test('by groups, too: a small one in front of a large one hides no document of t
     const { countersign, sandbox } = stage;
     sandbox.createDocument({ signers: 1, group: 'small' });
     const deleted = sandbox.createDocuments(20, { signers: 1, group: 'large' });
-    for (const { id } of deleted) await countersign.trackDocument(id);
+    const shown = sandbox.createDocuments(20, { signers: 1, group: 'large' });
+    for (const { id } of [...deleted, ...shown]) await countersign.trackDocument(id);
     for (const { id } of deleted) await sandbox.deleteDocument(id);
     sandbox.createDocuments(8_000, { signers: 1, group: 'large' });
     const report = await reconcile(stage);
@@ -121,3 +122,31 @@ test('by groups, too: a small one in front of a large one hides no document of t
     assert.ok(report.documents > 7_995, String(report.documents));
   });
 });
+
+test('with the key of another account nobody is told that their document is gone', async () => {
+  await withSilentStage({}, async (stage) => {
+    const { client, countersign, sandbox } = stage;
+    const ours = sandbox.createDocuments(10, { signers: 1 });
+    for (const { id } of ours) await countersign.trackDocument(id);
+    const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}'`;
+    await until(async () => (await client.workflow.count(query)).count === ours.length);
+    for (const { id } of ours) {
+      await until(async () => (await countersign.progress(id)).signers.length === 1);
+      await sandbox.deleteDocument(id);
+    }
+    sandbox.createDocument({ signers: 1 });
+    const other = await reconcile(stage);
+    assert.deepEqual([other.unlisted, other.counts.gone, other.isComplete], [10, 0, false]);
+    assert.match(other.failedParts[0]?.reason ?? '', /LEGALESIGN_API_KEY/);
+    for (const { id } of ours) assert.equal(await signalsOf(stage, id), 0);
+
+    const { id = '' } = ours[0] ?? {};
+    assert.equal((await reconcile(stage, { documentId: id })).counts.gone, 1);
+    assert.equal(await signalsOf(stage, id), 1);
+  });
+});
+
+async function signalsOf({ client }: Stage, documentId: string): Promise<number> {
+  const { events } = await client.workflow.getHandle(documentWorkflowId(documentId)).fetchHistory();
+  return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length;
+}

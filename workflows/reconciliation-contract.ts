@@ -331,6 +331,8 @@ export interface ReconcilePageResult {
 
 export interface ReconcileDocumentsInput extends ComparisonTerms {
   readonly documentIds: readonly string[];
+  /** No listing showed most of what is open here: it may be another account's. */
+  readonly isAccountDoubtful?: true;
 }
 
 export interface ReconcileDocumentsResult {

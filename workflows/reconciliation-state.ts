@@ -358,6 +358,11 @@ export function withFailedPart(
   return { ...state, failedParts: [...state.failedParts, part].slice(0, FAILED_PARTS_KEPT) };
 }
 
+/** Whether no listing showed most of the documents that were open here when it was read. */
+export function showsFewOfOurs({ openListed, counts, unlisted }: ReconciliationState): boolean {
+  return openListed - counts.adopted < unlisted.pending.length + unlisted.asked;
+}
+
 /** The provider's clock, as the first page told it before its documents were compared. */
 export function withProviderTime(
   state: ReconciliationState,

@@ -44,6 +44,7 @@ import {
   probesOf,
   rowsIn,
   segmentsOf,
+  showsFewOfOurs,
   strideOf,
   withFailedPart,
   withFindings,
@@ -596,7 +597,13 @@ class Reconciliation {
           summary: `ask for ${documentIds.length} documents one by one`,
           scheduleToCloseTimeout: 2 * prepared.policy.patienceMs,
         },
-        [{ ...this.#terms(prepared, part), documentIds }],
+        [
+          {
+            ...this.#terms(prepared, part),
+            documentIds,
+            ...(showsFewOfOurs(this.#state) && { isAccountDoubtful: true }),
+          },
+        ],
       )
       .catch(failureOf);
     if (findings instanceof Error) {
