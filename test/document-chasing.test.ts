@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { temporalActions, totalOf } from '../bench/temporal-actions.js';
 import {
   DocumentClosedError,
@@ -11,6 +12,7 @@ import {
   type TrackingTerms,
 } from '../client/index.js';
 import { documentWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+import type { LookUpDocumentResult } from '../workflows/contract.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -162,16 +164,26 @@ describe('a document that its signer leaves lying', () => {
   });
 });
 
+/** Whether the provider was asked for a document and did not know it. */
+async function wasUnknown(documentId: string): Promise<boolean> {
+  const { events } = await handleOf(documentId).fetchHistory();
+  return (events ?? []).some(({ activityTaskCompletedEventAttributes: completed }) => {
+    const [payload] = completed?.result?.payloads ?? [];
+    if (!payload) return false;
+    const answer = defaultPayloadConverter.fromPayload<Partial<LookUpDocumentResult> | null>(
+      payload,
+    );
+    return answer?.policy !== undefined && answer.snapshot === undefined;
+  });
+}
+
 test('a document that stalls after the provider did not know it is announced to every channel', async () => {
-  const documentId = await create({ stalledAfter: '2s' });
+  const documentId = await create({ stalledAfter: '30d' });
   const { signers } = await viewWhere(documentId, ({ waitingFor }) => waitingFor.length > 0);
   await stage.sandbox.deleteDocument(documentId);
-  await until(async () => {
-    const { raw } = await handleOf(documentId).describe();
-    const { events = [] } = await handleOf(documentId).fetchHistory();
-    const asked = events?.filter((each) => each.activityTaskCompletedEventAttributes).length ?? 0;
-    return asked > 0 && raw.pendingActivities?.length === 0;
-  });
+  // Before a standstill is announced the provider is asked.
+  await stage.countersign.changeTerms(documentId, { stalledAfter: '1ms' });
+  await until(() => wasUnknown(documentId));
   const known = signers.map(({ id, status }) => ({ id, status }));
   await stage.countersign.trackDocument(documentId, { signers: known });
   await until(() => messagesOf(documentId).some(({ type }) => type === 'document.stalled'));
