@@ -105,18 +105,18 @@ async function look(
   snapshots: readonly DocumentSnapshot[],
   { known, memory, repairsSinceMs }: Looking,
 ): Promise<void> {
+  const wanted = new Map(snapshots.map((shown) => [documentWorkflowId(shown.documentId), shown]));
+  const isWanted = `WorkflowId IN (${quoted([...wanted.keys()])})`;
+  // Counts cost a fraction of a list, an empty one included.
+  const isKnown = `${isWanted} AND ${ANY_DIVISION}`;
+  if (memory.areMostUnknown && (await countWorkflows(client, isKnown)) === 0) return;
   const isFirst = repairsSinceMs === undefined;
-  if (isFirst && !memory.areMostUnknown && (await areInStep(client, snapshots))) {
+  if (isFirst && (await areInStep(client, snapshots))) {
     for (const { documentId } of snapshots) {
       known.set(documentId, { kind: 'open', isInStep: true });
     }
     return;
   }
-  const wanted = new Map(snapshots.map((shown) => [documentWorkflowId(shown.documentId), shown]));
-  const isWanted = `WorkflowId IN (${quoted([...wanted.keys()])})`;
-  // A count costs less than an empty list.
-  const isKnown = `${isWanted} AND ${ANY_DIVISION}`;
-  if (memory.areMostUnknown && (await countWorkflows(client, isKnown)) === 0) return;
   const begunMs = new Map<string, number>();
   // A digest that does not decrypt is not in step: its workflow is asked.
   const { workflow } = new Client(lookUpOptions(client));
