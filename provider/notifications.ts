@@ -45,9 +45,13 @@ const notificationShape = z.object({
   group_id: text,
   event_filter: text,
 });
+/** A page that names a next one is no list: what stands there would be registered once more. */
+const lastPage = z.object({ next: z.union([z.null(), z.literal('')]).optional() });
 const listShape = z.union([
   z.array(z.unknown()),
-  z.object({ objects: z.array(z.unknown()) }).transform(({ objects }) => objects),
+  z
+    .object({ objects: z.array(z.unknown()), meta: lastPage.optional() })
+    .transform(({ objects }) => objects),
 ]);
 
 function wordOf(notifyWhen = ''): Notification['notify'] {
@@ -63,12 +67,12 @@ function notificationOf(json: unknown): Notification | undefined {
     url,
     notify: wordOf(notify_when),
     active: active === undefined || /^(true|1)$/i.test(active),
-    ...(group_id !== undefined && { groupId: group_id }),
+    ...(group_id !== undefined && group_id !== '' && { groupId: group_id }),
     ...(event_filter !== undefined && event_filter !== '' && { eventFilter: event_filter }),
   };
 }
 
-/** The listing's JSON, bare or within `objects`; undefined where it is no list. */
+/** The listing's JSON, bare or within `objects`; undefined where it is no list, or part of one. */
 export function notificationsOf(json: unknown): readonly Notification[] | undefined {
   const entries = listShape.safeParse(json).data;
   return entries?.map(notificationOf).filter((each) => each !== undefined);

@@ -481,3 +481,20 @@ test('Callbacks are registered, listed and removed', async (t) => {
     { url: 'https://c.example/', notify: 'unknown-11', active: true, eventFilter: 'x' },
   ]);
 });
+
+test('a page of registered callbacks is not taken for all of them', async (t) => {
+  const objects = [{ url: 'https://a.example/', notify_when: 1, group_id: '' }];
+  const answers = [{ next: null }, { next: '/api/v1/notifications/?offset=20' }];
+  const client = await clientOf(
+    t,
+    routes({
+      [`GET ${BASE}/notifications/`]: (request, response) => {
+        json({ objects, meta: answers.shift() })(request, response);
+      },
+    }),
+  );
+  const whole = [{ url: 'https://a.example/', notify: 'all', active: true }];
+  assert.deepEqual(await client.listNotifications(), whole);
+  // Whoever registers what is missing would register what stands on the next page again.
+  await assert.rejects(client.listNotifications(), { kind: 'unreadable' });
+});
