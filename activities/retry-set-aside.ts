@@ -94,6 +94,19 @@ async function routableOf(
   });
 }
 
+const AGAIN = ':again:';
+
+/**
+ * The Workflow ID under which entries set aside by a delivery are delivered once more: the same for
+ * the same, and no longer for one that was itself a further try, night after night.
+ */
+export function idOfAgain(workflowId: string, indexes: readonly number[]): string {
+  const [first = workflowId] = workflowId.split(AGAIN);
+  const entries = indexes.join(',');
+  const told = first === workflowId ? entries : `${workflowId} ${entries}`;
+  return `${first}${AGAIN}${formatHash(hash64(told))}`;
+}
+
 /** @returns whether it was started now, not by an earlier run */
 async function redeliver(
   { client, taskQueue }: RetrySetAsideDependencies,
@@ -106,7 +119,7 @@ async function redeliver(
   try {
     await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
-        workflowId: `${workflowId}:again:${formatHash(hash64(indexes.join(',')))}`,
+        workflowId: idOfAgain(workflowId, indexes),
         taskQueue,
         args: [{ source, receivedAt, changes, setAside: [] }],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
