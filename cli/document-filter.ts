@@ -1,12 +1,11 @@
 /** Which documents a command is about, as its options say it. Pure. */
 import type { DocumentFilter } from '../client/index.js';
+import { OUTCOME_KINDS } from '../workflows/contract.js';
 import type { OptionSpec } from './command.js';
 import type { OptionValues } from './option-values.js';
 
 /** By the provider's documentation; statuses outside of it are filtered by in the Temporal UI. */
 const STATUSES = ['created', 'fieldsCompleted', 'signed', 'removed', 'rejected', 'finalised'];
-
-const OUTCOMES = ['completed', 'rejected', 'removed', 'expired', 'stopped'];
 
 /** Options that narrow documents down. */
 export const FILTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -21,7 +20,7 @@ export const FILTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     type: 'string',
     multiple: true,
     value: '<outcome>',
-    values: OUTCOMES,
+    values: OUTCOME_KINDS,
     help: 'that ended so',
   },
   group: { type: 'string', value: '<slug>', help: 'of this group' },
