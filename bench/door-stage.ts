@@ -11,12 +11,20 @@ import { createSandbox, type Sandbox } from '../sandbox/index.js';
 import { CALLBACK_PATH } from '../webhook/app.js';
 import type { Surroundings } from './benchmark.js';
 import type { LoadOrder, LoadResult } from './callback-load.js';
+import {
+  buildCountersign,
+  startWebhookProcess,
+  startWorkerProcess,
+} from './cluster/countersign-processes.js';
 import { readConfiguration } from './configuration.js';
 import { forkBeside, type Forked } from './forked.js';
 import type { Peer, PeerOrder } from './peer-door.js';
 import { openedWith, type Closer } from './taken-down.js';
 
 const LOOPBACK = '127.0.0.1';
+
+/** Where callbacks come by the thousand it has cores of its own; here it leaves the door's. */
+const WORKER_NICE = 5;
 
 /** Nobody polls it: what a side starts there costs what a start costs. */
 export const UNPOLLED = 'unpolled';
@@ -56,6 +64,7 @@ async function openParts(
   around: Surroundings,
   closers: Closer[],
 ): Promise<Omit<DoorStage, 'close'>> {
+  await buildCountersign(around);
   const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-door-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
   const temporal = await openTemporal(folder, around, closers);
@@ -65,12 +74,15 @@ async function openParts(
   const certificateFile = join(folder, 'certificate.pem');
   await writeFile(certificateFile, sandbox.certificatePem);
   const environment = environmentFor(folder, certificateFile, temporal.address, sandbox);
+  const { signal } = around;
+  const surroundings = { environment, folder, signal };
+  const worker = await startWorkerProcess(1, surroundings, WORKER_NICE);
+  closers.push(() => worker.stop());
   const fork = (file: string): Forked => {
-    const forked = forkBeside(file, environment);
+    const forked = forkBeside(file);
     closers.push(() => forked.end());
     return forked;
   };
-  await fork('./worker-process.ts').ask({});
   const connection = await Connection.connect({ address: temporal.address });
   closers.push(() => connection.close());
   const load = fork('./callback-load.ts');
@@ -78,12 +90,13 @@ async function openParts(
     ...temporal,
     client: new Client({ connection }),
     sandbox,
-    signal: around.signal,
+    signal,
     send: (order) => load.ask(order) as Promise<LoadResult>,
     async openWebhook() {
-      const forked = fork('./webhook-process.ts');
-      const { url } = (await forked.ask({})) as { url: string };
-      return { url: `${url}${CALLBACK_PATH}`, end: (signal) => forked.end(signal) };
+      const webhook = await startWebhookProcess(1, surroundings);
+      closers.push(() => webhook.stop());
+      const url = `http://${LOOPBACK}:${webhook.port}${CALLBACK_PATH}`;
+      return { url, end: (ending) => webhook.stop(ending) };
     },
     async openPeer(peer, postgres = '') {
       const forked = fork('./peer-door.ts');
@@ -113,7 +126,6 @@ function environmentFor(
     ARCHIVE_URL: pathToFileURL(join(folder, 'archive')).href,
     RECONCILE_CRON: 'off',
     WEBHOOK_PORT: '0',
-    LOG_LEVEL: 'warn',
   };
 }
 

@@ -26,8 +26,8 @@ export interface MeasuredProcess {
   hasEnded(): boolean;
   /** The last lines that it wrote. */
   lastWords(): Promise<string[]>;
-  /** Ends it in order and resolves when it is gone; SIGKILL after half a minute. */
-  stop(): Promise<void>;
+  /** Ends it, in order unless told, and resolves when it is gone; SIGKILL after half a minute. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const READY_LIMIT_MS = 120_000;
@@ -42,8 +42,8 @@ export async function startProcess(order: ProcessOrder): Promise<MeasuredProcess
   const process = await spawnTied(command, args, log.fd, environment ? { env: environment } : {});
   let hasEnded = false;
   void process.exited.then(() => (hasEnded = true));
-  const stop = async (): Promise<void> => {
-    process.kill(endSignal);
+  const stop = async (signal = endSignal): Promise<void> => {
+    process.kill(signal);
     const limit = setTimeout(() => {
       process.kill('SIGKILL');
     }, END_LIMIT_MS);

@@ -60,16 +60,23 @@ async function filesUnder(path: string): Promise<string[]> {
   return (await readdir(join(ROOT, path), { recursive: true })).map((name) => join(path, name));
 }
 
-/** Resolves when it polls. */
+/**
+ * Resolves when it polls.
+ * @param niceness by how much it yields to the others, as `nice` has it; all its threads do
+ */
 export async function startWorkerProcess(
   number: number,
   { environment, folder, signal }: ProcessSurroundings,
+  niceness = 0,
 ): Promise<MeasuredProcess> {
   const name = `worker ${number}`;
   const logFile = join(folder, `worker-${number}.log`);
   return startProcess({
-    ...{ name, command: process.execPath, logFile, signal },
-    args: [...startFlags('start:worker'), join(ROOT, 'build/worker/main.js')],
+    ...{ name, command: 'nice', logFile, signal },
+    args: [
+      ...['-n', String(niceness), process.execPath],
+      ...[...startFlags('start:worker'), join(ROOT, 'build/worker/main.js')],
+    ],
     environment: { ...process.env, ...environment },
     isReady: async () => (await readFile(logFile, 'utf8')).includes('the worker polls'),
   });
