@@ -11,8 +11,14 @@ const files = named.length > 0 ? named : all.map((name) => `test/${name}`);
 
 const { status } = spawnSync(
   process.execPath,
-  // Each file has a server of its own. Many wait more than they compute: three keep two cores busy.
-  ['--import', 'tsx', '--test', '--test-concurrency=3', '--test-reporter=spec', ...files],
+  [
+    ...['--import', 'tsx', '--test', '--test-reporter=spec'],
+    // Each file has a server of its own. Many wait more than they compute: three keep two cores busy.
+    '--test-concurrency=3',
+    // A failed test can leave something running that keeps its file's process alive.
+    '--test-timeout=600000',
+    ...files,
+  ],
   {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { ...process.env, COUNTERSIGN_TEMPORAL_CLI: await findTestBinary() },
