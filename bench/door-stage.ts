@@ -15,7 +15,7 @@ import {
   buildCountersign,
   startWebhookProcess,
   startWorkerProcess,
-} from './cluster/countersign-processes.js';
+} from './countersign-processes.js';
 import { readConfiguration } from './configuration.js';
 import { forkBeside, type Forked } from './forked.js';
 import type { Peer, PeerOrder } from './peer-door.js';

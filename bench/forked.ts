@@ -15,15 +15,14 @@ export interface Forked {
 }
 
 /** Starts the file of that name beside this one. */
-export function forkBeside(file: string, environment: NodeJS.ProcessEnv = {}): Forked {
+export function forkBeside(file: string): Forked {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = fork(path, [], {
-    // The same for every side.
+    // Those of the webhook, with which the others are compared.
     execArgv: [...startFlags('start:webhook'), '--import', 'tsx'],
     // Buffers stay what they are.
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { ...process.env, ...environment },
   });
   const exited = once(child, 'exit');
   return {

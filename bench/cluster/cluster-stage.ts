@@ -17,8 +17,8 @@ import {
   buildCountersign,
   startWebhookProcess,
   startWorkerProcess,
-} from './countersign-processes.js';
-import type { ProcessSurroundings, WebhookProcess } from './countersign-processes.js';
+} from '../countersign-processes.js';
+import type { ProcessSurroundings, WebhookProcess } from '../countersign-processes.js';
 import type { MeasuredProcess } from '../ready-process.js';
 import { startPostgres } from './postgres.js';
 import type { Postgres } from './postgres.js';

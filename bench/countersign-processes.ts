@@ -4,16 +4,16 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { pickFreePort } from '../../cli/ports.js';
-import type { Environment } from '../../configuration/settings.js';
-import type { Surroundings } from '../benchmark.js';
-import { startProcess } from '../ready-process.js';
-import type { MeasuredProcess } from '../ready-process.js';
-import { startFlags } from '../start-flags.js';
+import { pickFreePort } from '../cli/ports.js';
+import type { Environment } from '../configuration/settings.js';
+import type { Surroundings } from './benchmark.js';
+import { startProcess } from './ready-process.js';
+import type { MeasuredProcess } from './ready-process.js';
+import { startFlags } from './start-flags.js';
 
 const run = promisify(execFile);
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const HOST = '127.0.0.1';
 
 /** What all of them share. */
