@@ -13,7 +13,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     ...['--import', 'tsx', '--test', '--test-reporter=spec'],
-    // Each file has a server of its own. Many wait more than they compute: three keep two cores busy.
+    // Each has a server of its own. Many wait more than they compute: three keep two cores busy.
     '--test-concurrency=3',
     // A failed test can leave something running that keeps its file's process alive.
     '--test-timeout=600000',
