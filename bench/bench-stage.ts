@@ -20,6 +20,11 @@ import { startWebhook } from '../webhook/main.js';
 import { readConfiguration as readWorkerConfiguration } from '../worker/configuration.js';
 import { installRuntime, startWorker } from '../worker/main.js';
 import { bundleWorkflows } from '../worker/workflow-bundle.js';
+import {
+  roundTripMs,
+  workflowTaskOptions,
+  workflowTaskSlotsFor,
+} from '../worker/workflow-task-slots.js';
 import { openAnnouncementReceiver } from './announcement-receiver.js';
 import type { AnnouncementReceiver } from './announcement-receiver.js';
 import type { BareActivities } from './bare-workflow.js';
@@ -173,6 +178,8 @@ async function openBareWorker(address: string, closers: (() => unknown)[]): Prom
     taskQueue: BARE_TASK_QUEUE,
     workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: SILENT }),
     activities,
+    // Tuned as ours is.
+    ...workflowTaskOptions(workflowTaskSlotsFor(await roundTripMs(connection))),
   });
   const ended = worker.run();
   closers.push(() => {

@@ -114,6 +114,17 @@ for (const [what, environment, problem] of [
   });
 }
 
+test('how many Workflow Tasks at once is measured unless told', () => {
+  const slotsWith = (told: string): number | undefined => {
+    const environment = { ...KEY, WORKER_CONCURRENT_WORKFLOW_TASKS: told };
+    return readConfiguration(environment).workflowTaskSlots;
+  };
+  assert.equal(slotsWith(''), undefined);
+  assert.equal(slotsWith('12'), 12);
+  const problems = problemsOf({ ...KEY, WORKER_CONCURRENT_WORKFLOW_TASKS: '1' });
+  assert.match(problems.join(), /^WORKER_CONCURRENT_WORKFLOW_TASKS is not a whole number from 2/);
+});
+
 test('the worker serves its metrics at an IP address and a port, or says that it is none', () => {
   for (const address of ['127.0.0.1:9464', '0.0.0.0:9464', '[::1]:9464']) {
     const { metricsAddress } = readConfiguration({ ...KEY, WORKER_METRICS_ADDRESS: address });

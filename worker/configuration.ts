@@ -40,6 +40,8 @@ export interface WorkerConfiguration {
   readonly retentionMs: number;
   readonly reconciliation: ReconciliationSettings;
   readonly schedule: ScheduleSettings;
+  /** Workflow Tasks worked on at once; undefined: as Temporal's distance asks for. */
+  readonly workflowTaskSlots: number | undefined;
   /** `host:port` on which the SDK's metrics are served for Prometheus. */
   readonly metricsAddress: string | undefined;
   readonly logLevel: string;
@@ -75,6 +77,7 @@ export function readConfiguration(environment: Environment = process.env): Worke
     retentionMs: settings.durationMs('COUNTERSIGN_RETENTION', '30d'),
     reconciliation: readReconciliationSettings(settings),
     schedule: readScheduleSettings(settings),
+    workflowTaskSlots: readWorkflowTaskSlots(settings),
     metricsAddress: readMetricsAddress(settings),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
@@ -100,6 +103,13 @@ export function readArchiveConfiguration(
   };
   settings.check();
   return configuration;
+}
+
+/** With one, the SDK could not poll for new documents beside those in its cache. */
+function readWorkflowTaskSlots(settings: Settings): number | undefined {
+  const name = 'WORKER_CONCURRENT_WORKFLOW_TASKS';
+  if (settings.text(name) === undefined) return undefined;
+  return settings.wholeNumber(name, 2, { min: 2, max: 1000 });
 }
 
 /** The SDK wants the address of an interface: it looks up no name. */

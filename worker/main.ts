@@ -14,6 +14,7 @@ import { isDenied, reasonsOf } from './permissions.js';
 import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
 import { runToItsEnd } from './worker-end.js';
 import { workflowSource } from './workflow-bundle.js';
+import { roundTripMs, workflowTaskOptions, workflowTaskSlotsFor } from './workflow-task-slots.js';
 
 /** A worker that polls. */
 export interface RunningWorker {
@@ -88,6 +89,9 @@ export async function startWorker(
     const dataConverter = createDataConverter(configuration.encryptionKeys);
     const client = new Client({ connection, namespace, dataConverter });
     await ensureAt(address, () => ensureSurroundings(client, connection, configuration, logger));
+    const slots =
+      configuration.workflowTaskSlots ?? workflowTaskSlotsFor(await roundTripMs(connection));
+    logger.debug({ slots }, 'Workflow Tasks at once');
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
     const parts = createWorkerParts(configuration, client, logger);
@@ -100,6 +104,7 @@ export async function startWorker(
       dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
       ...ACTIVATION_LIMIT,
+      ...workflowTaskOptions(slots),
       ...(configuration.versioning && { workerDeploymentOptions: configuration.versioning }),
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,
