@@ -25,8 +25,8 @@ after(async () => {
 });
 
 test('beside the server two, far away as many as the SDK takes by itself', () => {
-  const slots = [0, 0.8, 2.4, 2.5, 10, 50, 1_000].map(workflowTaskSlotsFor);
-  assert.deepEqual(slots, [2, 2, 2, 3, 6, 22, 40]);
+  const slots = [0, 0.8, 4.9, 5, 12, 50, 1_000].map(workflowTaskSlotsFor);
+  assert.deepEqual(slots, [2, 2, 2, 4, 6, 22, 40]);
   assert.deepEqual(workflowTaskOptions(40), {
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentWorkflowTaskPolls: 10,

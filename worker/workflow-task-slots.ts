@@ -22,8 +22,9 @@ const ANSWER_MS = 10_000;
 
 /** What is left to the worker's options where `WORKER_CONCURRENT_WORKFLOW_TASKS` says nothing. */
 export function workflowTaskSlotsFor(roundTripMs: number): number {
-  // A task comes by one trip and is answered by the next, and so long its slot is taken.
-  const underWay = Math.floor((2 * roundTripMs) / TASK_MS);
+  // A task comes by one trip and is answered by the next, and so long its slot is taken. A server
+  // that has much to do answers within some ms, too, and is not far away for that.
+  const underWay = 2 * Math.floor(roundTripMs / TASK_MS);
   return Math.min(AT_LEAST + underWay, AT_MOST);
 }
 
