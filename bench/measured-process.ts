@@ -45,6 +45,8 @@ export interface MeasuredOrder {
 export type MeasuredWorkerOptions = Pick<
   WorkerOptions,
   | 'maxCachedWorkflows'
+  | 'maxConcurrentWorkflowTaskExecutions'
+  | 'maxConcurrentWorkflowTaskPolls'
   | 'workflowTaskPollerBehavior'
   | 'activityTaskPollerBehavior'
   | 'workflowThreadPoolSize'

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { readConfiguration } from '../worker/configuration.js';
+import { startWorker } from '../worker/main.js';
 import {
   roundTripMs,
   workflowTaskOptions,
@@ -51,4 +53,17 @@ test('the quickest of several round trips counts', async () => {
   } finally {
     await connection.close();
   }
+});
+
+test('where a tuner says how many, nothing else does: the SDK takes only one of both', async () => {
+  const configuration = readConfiguration({
+    LEGALESIGN_API_KEY: 'user:key',
+    LOG_LEVEL: 'silent',
+    RECONCILE_CRON: 'off',
+  });
+  const tuner = { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } };
+  const { address } = server;
+  const worker = await startWorker(configuration, { address, options: { tuner } });
+  await worker.close();
+  await worker.ended;
 });

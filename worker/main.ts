@@ -104,7 +104,8 @@ export async function startWorker(
       dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
       ...ACTIVATION_LIMIT,
-      ...workflowTaskOptions(slots),
+      // A tuner has its own way to say it.
+      ...(surroundings.options?.tuner ? {} : workflowTaskOptions(slots)),
       ...(configuration.versioning && { workerDeploymentOptions: configuration.versioning }),
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,
