@@ -1,4 +1,5 @@
 import type { CallbackRecord, Sandbox } from '../sandbox/index.js';
+import type { FailureTally } from './failure-tally.js';
 
 /**
  * The sandbox's log lets go of what is older than its newest 2,000 callbacks: some seconds' worth
@@ -24,6 +25,19 @@ export class CallbackCollector {
   records(): readonly CallbackRecord[] {
     this.#look();
     return [...this.#records.values()];
+  }
+
+  /** Notes each that was sent and not answered 200, with its fate; and how many left no record. */
+  noteUnanswered(failures: FailureTally): void {
+    const { sent } = this.#sandbox.callbackCounters();
+    const records = this.records().filter(({ state }) => state !== 'dropped');
+    for (const { answer, about, state, error } of records) {
+      if (answer?.status === 200) continue;
+      const what = answer ? `${answer.status} ${answer.line}` : (error ?? state);
+      failures.note('callbackNotAnswered200', `${about}: ${what}`);
+    }
+    const missing = sent - records.length;
+    failures.note('callbackNotAnswered200', `${missing} of ${sent} left no record`, missing);
   }
 
   close(): void {

@@ -91,9 +91,7 @@ async function measure(
   const restart = await rollingRestart(stage, order, ledger);
   const { failures, documentIds } = ledger;
   const records = callbacks.records();
-  const answered200 = records.filter(({ answer }) => answer?.status === 200).length;
-  const { sent } = stage.sandbox.callbackCounters();
-  failures.note('callbackNotAnswered200', `${answered200} of ${sent} were`, sent - answered200);
+  callbacks.noteUnanswered(failures);
   const tables = await measureTables(stage.postgres, documentIds.length);
   const histories = await measureHistories(stage.client, documentIds.length);
   onProgress('losing callbacks and reconciling');
