@@ -77,3 +77,20 @@ test('a worker without a connection is refused', async () => {
   const { connection: _left, ...rest } = options();
   await assert.rejects(Worker.create(rest), /needs the `connection`/);
 });
+
+test('Workflow Tasks at once: the application’s figure, else the setting’s', async () => {
+  const slotsOf = async (
+    told: string,
+    more: Partial<WorkerOptions> = {},
+  ): Promise<number | undefined> => {
+    const environment = { ...stage.environment, WORKER_CONCURRENT_WORKFLOW_TASKS: told };
+    const plugin = createWorkerPlugin({ configuration: readConfiguration(environment) });
+    const configured = await plugin.configureWorker?.(options(more));
+    return configured?.maxConcurrentWorkflowTaskExecutions;
+  };
+  assert.equal(await slotsOf('4'), 4);
+  assert.equal(await slotsOf(''), undefined);
+  assert.equal(await slotsOf('4', { maxConcurrentWorkflowTaskExecutions: 9 }), 9);
+  const tuner = { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } };
+  assert.equal(await slotsOf('4', { tuner }), undefined);
+});

@@ -104,8 +104,7 @@ export async function startWorker(
       dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
       ...ACTIVATION_LIMIT,
-      // A tuner has its own way to say it.
-      ...(surroundings.options?.tuner ? {} : workflowTaskOptions(slots)),
+      ...workflowTaskOptions(slots, surroundings.options),
       ...(configuration.versioning && { workerDeploymentOptions: configuration.versioning }),
       ...(surroundings.options?.workflowBundle ? {} : workflowSource(configuration.encryptionKeys)),
       ...surroundings.options,

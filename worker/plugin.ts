@@ -6,6 +6,7 @@ import { createDataConverter } from '../codec/data-converter.js';
 import { readConfiguration, type WorkerConfiguration } from './configuration.js';
 import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
 import { workflowSource } from './workflow-bundle.js';
+import { workflowTaskOptions } from './workflow-task-slots.js';
 
 /** Who hears of what the plugin does. */
 export interface WorkerPluginOptions {
@@ -78,13 +79,15 @@ function checked(
 function withParts(
   given: WorkerOptions,
   activities: object,
-  { encryptionKeys, versioning }: WorkerConfiguration,
+  { encryptionKeys, versioning, workflowTaskSlots }: WorkerConfiguration,
 ): WorkerOptions {
   const hasWorkflows = given.workflowsPath !== undefined || given.workflowBundle !== undefined;
   return {
     // A worker that says its own version is somebody else's to deploy.
     ...(versioning && { workerDeploymentOptions: versioning }),
     ...ACTIVATION_LIMIT,
+    // Unless told, the distance is not measured: the worker may have more to do than ours.
+    ...(workflowTaskSlots !== undefined && workflowTaskOptions(workflowTaskSlots, given)),
     ...given,
     ...(hasWorkflows ? {} : workflowSource(encryptionKeys)),
     activities: { ...activities, ...given.activities },

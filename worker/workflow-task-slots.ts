@@ -28,10 +28,12 @@ export function workflowTaskSlotsFor(roundTripMs: number): number {
   return Math.min(AT_LEAST + underWay, AT_MOST);
 }
 
-/** As the worker takes them. */
+/** As the worker takes them. @param given more of its options: a tuner has its own way to say it */
 export function workflowTaskOptions(
   slots: number,
+  given: Pick<WorkerOptions, 'tuner'> = {},
 ): Pick<WorkerOptions, 'maxConcurrentWorkflowTaskExecutions' | 'maxConcurrentWorkflowTaskPolls'> {
+  if (given.tuner) return {};
   return {
     maxConcurrentWorkflowTaskExecutions: slots,
     maxConcurrentWorkflowTaskPolls: Math.min(slots, POLLS_AT_MOST),
