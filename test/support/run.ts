@@ -16,7 +16,7 @@ const { status } = spawnSync(
     // Each has a server of its own. Many wait more than they compute: three keep two cores busy.
     '--test-concurrency=3',
     // A failed test can leave something running that keeps its file's process alive.
-    '--test-timeout=600000',
+    '--test-timeout=1200000',
     ...files,
   ],
   {
