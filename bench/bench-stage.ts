@@ -20,11 +20,7 @@ import { startWebhook } from '../webhook/main.js';
 import { readConfiguration as readWorkerConfiguration } from '../worker/configuration.js';
 import { installRuntime, startWorker } from '../worker/main.js';
 import { bundleWorkflows } from '../worker/workflow-bundle.js';
-import {
-  roundTripMs,
-  workflowTaskOptions,
-  workflowTaskSlotsFor,
-} from '../worker/workflow-task-slots.js';
+import { measuredSlots, workflowTaskOptions } from '../worker/workflow-task-slots.js';
 import { openAnnouncementReceiver } from './announcement-receiver.js';
 import type { AnnouncementReceiver } from './announcement-receiver.js';
 import type { BareActivities } from './bare-workflow.js';
@@ -179,7 +175,7 @@ async function openBareWorker(address: string, closers: (() => unknown)[]): Prom
     workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: SILENT }),
     activities,
     // Tuned as ours is.
-    ...workflowTaskOptions(workflowTaskSlotsFor(await roundTripMs(connection))),
+    ...workflowTaskOptions(await measuredSlots(connection)),
   });
   const ended = worker.run();
   closers.push(() => {

@@ -9,7 +9,7 @@ import {
   progressQuery,
   type StatusReport,
 } from '../workflows/contract.js';
-import { workflowTaskOptions } from '../worker/workflow-task-slots.js';
+import { SDK_SLOTS, workflowTaskOptions } from '../worker/workflow-task-slots.js';
 import type { Benchmark, BenchmarkReport, Surroundings } from './benchmark.js';
 import { failureLines, machineOf } from './door-report.js';
 import type { MeasuredProcess, MeasuredWorkerOptions } from './measured-process.js';
@@ -56,8 +56,6 @@ const DEFINITION =
   'For each way to tune it a worker process of its own: so many documents are begun, then each is ' +
   'told of one change; both until the worker has nothing left to do. The server, which shares the ' +
   "machine, takes its part of the time; CPU time and memory are the worker's alone.";
-
-const SDK_SLOTS = 40;
 
 /** By how much they change what the worker does by default; that comes first. */
 const variantsFor = (documents: number): Readonly<Record<string, MeasuredWorkerOptions>> => ({

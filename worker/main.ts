@@ -14,7 +14,7 @@ import { isDenied, reasonsOf } from './permissions.js';
 import { createWorkerParts, ensureSurroundings, ACTIVATION_LIMIT } from './worker-parts.js';
 import { runToItsEnd } from './worker-end.js';
 import { workflowSource } from './workflow-bundle.js';
-import { roundTripMs, workflowTaskOptions, workflowTaskSlotsFor } from './workflow-task-slots.js';
+import { measuredSlots, workflowTaskOptions } from './workflow-task-slots.js';
 
 /** A worker that polls. */
 export interface RunningWorker {
@@ -90,7 +90,7 @@ export async function startWorker(
     const client = new Client({ connection, namespace, dataConverter });
     await ensureAt(address, () => ensureSurroundings(client, connection, configuration, logger));
     const slots =
-      configuration.workflowTaskSlots ?? workflowTaskSlotsFor(await roundTripMs(connection));
+      configuration.workflowTaskSlots ?? (await ensureAt(address, () => measuredSlots(connection)));
     logger.debug({ slots }, 'Workflow Tasks at once');
     const native = await NativeConnection.connect({ ...connectionOptions, address });
     closers.push(() => native.close());
@@ -133,9 +133,9 @@ async function connectTo(address: string, options: ConnectionOptions): Promise<C
 }
 
 /** What fails names the server: a profile may have said another one than was meant. */
-async function ensureAt(address: string, ensure: () => Promise<void>): Promise<void> {
+async function ensureAt<Result>(address: string, ensure: () => Promise<Result>): Promise<Result> {
   try {
-    await ensure();
+    return await ensure();
   } catch (error) {
     throw new Error(`${address}: ${reasonsOf(error)}`, { cause: error });
   }

@@ -9,9 +9,9 @@ import type { NamespaceConnection } from './permissions.js';
  */
 const AT_LEAST = 2;
 
-/** The SDK's own figures for one that says nothing. */
-const AT_MOST = 40;
-const POLLS_AT_MOST = 10;
+/** The SDK's own figures, and the most that distance alone asks for. */
+export const SDK_SLOTS = 40;
+const SDK_POLLS = 10;
 
 /** What one takes the thread, about (docs/performance.md). */
 const TASK_MS = 5;
@@ -20,12 +20,17 @@ const TASK_MS = 5;
 const ROUND_TRIPS = 5;
 const ANSWER_MS = 10_000;
 
-/** What is left to the worker's options where `WORKER_CONCURRENT_WORKFLOW_TASKS` says nothing. */
+/** Where `WORKER_CONCURRENT_WORKFLOW_TASKS` says nothing. */
+export async function measuredSlots(connection: NamespaceConnection): Promise<number> {
+  return workflowTaskSlotsFor(await roundTripMs(connection));
+}
+
+/** For a server so far away. */
 export function workflowTaskSlotsFor(roundTripMs: number): number {
   // A task comes by one trip and is answered by the next, and so long its slot is taken. A server
   // that has much to do answers within some ms, too, and is not far away for that.
   const underWay = 2 * Math.floor(roundTripMs / TASK_MS);
-  return Math.min(AT_LEAST + underWay, AT_MOST);
+  return Math.min(AT_LEAST + underWay, SDK_SLOTS);
 }
 
 /** As the worker takes them. @param given more of its options: a tuner has its own way to say it */
@@ -36,7 +41,7 @@ export function workflowTaskOptions(
   if (given.tuner) return {};
   return {
     maxConcurrentWorkflowTaskExecutions: slots,
-    maxConcurrentWorkflowTaskPolls: Math.min(slots, POLLS_AT_MOST),
+    maxConcurrentWorkflowTaskPolls: Math.min(slots, SDK_POLLS),
   };
 }
 
