@@ -3,25 +3,24 @@ import { after, before, test } from 'node:test';
 import { ConfigurationError } from '../configuration/settings.js';
 import { readConfiguration } from '../worker/index.js';
 import { startWorker, type RunningWorker } from '../worker/main.js';
-import { bundleWorkflows } from '../worker/workflow-bundle.js';
 import { documentWorkflowId } from '../workflows/contract.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
+import { bundleFor } from './support/workflow-bundles.js';
 
 const DEPLOYMENT = 'countersign-test';
 
 let stage: Stage;
-let workflowBundle: { code: string };
 
 before(async () => {
   stage = await openStage();
   await stage.stopWorker();
-  workflowBundle = await bundleWorkflows();
 });
 
 after(() => stage.close());
 
-function versioned(buildId: string): Promise<RunningWorker> {
+async function versioned(buildId: string): Promise<RunningWorker> {
+  const workflowBundle = await bundleFor([]);
   const environment = {
     ...stage.environment,
     COUNTERSIGN_DEPLOYMENT: DEPLOYMENT,

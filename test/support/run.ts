@@ -1,13 +1,20 @@
 /** `npm test`: fetches the Temporal binary once, then runs every test file, or those named. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTestBinary } from './temporal.js';
+import { makeBundles } from './workflow-bundles.js';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 const named = process.argv.slice(2);
 const all = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
 const files = named.length > 0 ? named : all.map((name) => `test/${name}`);
+const COUNTERSIGN_TEMPORAL_CLI = await findTestBinary();
+const bundles = mkdtempSync(join(tmpdir(), 'countersign-bundles-'));
+// One file alone has made its own as soon.
+const shared = named.length > 0 ? {} : await makeBundles(bundles);
 
 const { status } = spawnSync(
   process.execPath,
@@ -21,8 +28,9 @@ const { status } = spawnSync(
   ],
   {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: { ...process.env, COUNTERSIGN_TEMPORAL_CLI: await findTestBinary() },
+    env: { ...process.env, COUNTERSIGN_TEMPORAL_CLI, ...shared },
     stdio: 'inherit',
   },
 );
+rmSync(bundles, { recursive: true });
 process.exitCode = status ?? 1;

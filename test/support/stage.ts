@@ -16,13 +16,11 @@ import { startWebhook } from '../../webhook/main.js';
 import { readConfiguration as readWorkerConfiguration } from '../../worker/configuration.js';
 import { installRuntime, startWorker } from '../../worker/main.js';
 import type { RunningWorker } from '../../worker/main.js';
-import { bundleWorkflows } from '../../worker/workflow-bundle.js';
 import { startTestServer } from './temporal.js';
+import { bundleFor } from './workflow-bundles.js';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 
-/** By whether payloads are encrypted. */
-const bundles = new Map<boolean, ReturnType<typeof bundleWorkflows>>();
 let hasRuntime = false;
 
 /** The real thing, whole, on free ports: Temporal, sandbox, webhook, worker, archive, client. */
@@ -113,15 +111,6 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-function bundleFor(
-  keys: NonNullable<Parameters<typeof bundleWorkflows>[0]>,
-): ReturnType<typeof bundleWorkflows> {
-  const encrypts = keys.length > 0;
-  const bundle = bundles.get(encrypts) ?? bundleWorkflows(keys);
-  bundles.set(encrypts, bundle);
-  return bundle;
 }
 
 function environmentFor(sandbox: Sandbox, folder: string, more: Environment = {}): Environment {
