@@ -164,6 +164,15 @@ describe('a document that its signer leaves lying', () => {
   });
 });
 
+/** Until a callback that made the workflow ask the provider has its answer, too. */
+async function untilNothingIsAsked(documentId: string): Promise<void> {
+  await stage.sandbox.idle();
+  await until(async () => {
+    const { raw } = await handleOf(documentId).describe();
+    return !raw.pendingWorkflowTask && (raw.pendingActivities ?? []).length === 0;
+  });
+}
+
 /** Whether the provider was asked for a document and did not know it. */
 async function wasUnknown(documentId: string): Promise<boolean> {
   const { events } = await handleOf(documentId).fetchHistory();
@@ -180,6 +189,7 @@ async function wasUnknown(documentId: string): Promise<boolean> {
 test('a document that stalls after the provider did not know it is announced to every channel', async () => {
   const documentId = await create({ stalledAfter: '30d' });
   const { signers } = await viewWhere(documentId, ({ waitingFor }) => waitingFor.length > 0);
+  await untilNothingIsAsked(documentId);
   await stage.sandbox.deleteDocument(documentId);
   // Before a standstill is announced the provider is asked.
   await stage.countersign.changeTerms(documentId, { stalledAfter: '1ms' });
