@@ -147,5 +147,7 @@ test('the Schedule is created once, updated when a setting changes, and stays pa
     assert.equal(description.state.paused, true);
     assert.equal(description.policies.overlap, 'SKIP');
     assert.equal(description.policies.catchupWindow, 60_000);
+    const elsewhere = await ensureSchedule(client, 'another', later);
+    assert.match(elsewhere ?? '', new RegExp(`queue another, no longer on ${taskQueue}: .*namesp`));
   });
 });

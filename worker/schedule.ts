@@ -52,7 +52,7 @@ export async function ensureSchedule(
     if (!current) return create(schedules, wanted);
     if (fingerprint(current.action) !== fingerprint(wanted.action)) {
       await handle.update(({ state }) => ({ ...wanted, state }));
-      return `the Schedule ${RECONCILIATION_SCHEDULE_ID} now follows ${cron} ${settings.timeZone}`;
+      return changeOf(current.action.taskQueue, taskQueue, `${cron} ${settings.timeZone}`);
     }
     if (keyId === undefined || current.action.memo?.[KEY_MEMO] === keyId) return undefined;
     await handle.update(({ action, spec, policies, state }) => ({
@@ -61,6 +61,15 @@ export async function ensureSchedule(
     }));
     return `the Schedule ${RECONCILIATION_SCHEDULE_ID} is encrypted under the key ${keyId} now`;
   });
+}
+
+function changeOf(earlier: string, taskQueue: string, times: string): string {
+  const change = `the Schedule ${RECONCILIATION_SCHEDULE_ID} now follows ${times}`;
+  if (earlier === taskQueue) return change;
+  return (
+    `${change} and starts its runs on the task queue ${taskQueue}, no longer on ${earlier}: ` +
+    'where that is another installation, give each a namespace of its own'
+  );
 }
 
 /** With keys: a client to which what none of them opens is null. */
