@@ -18,6 +18,9 @@ interface Answer {
   readonly body: Buffer;
 }
 
+/** Longer than the sandbox rests between two phases. */
+const KEEP_ALIVE_MS = 10 * 60_000;
+
 const HOP_BY_HOP = new Set(['connection', 'content-length', 'host', 'transfer-encoding', 'expect']);
 
 /**
@@ -43,7 +46,7 @@ export async function openRoundRobin(targets: readonly string[]): Promise<RoundR
     }
     return { status: 502, body: Buffer.from('no webhook answers\n') };
   };
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     void handOn(request).then(({ status, body }) => response.writeHead(status).end(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import http from 'node:http';
+import http, { type ClientRequest } from 'node:http';
 import https from 'node:https';
-import axios, { isAxiosError, type AxiosInstance } from 'axios';
+import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios';
 import PQueue from 'p-queue';
 import { isAccepted, type CallbackLog, type CallbackRecord } from './callback-log.js';
 import type { SignedRequest } from './callback-signing.js';
@@ -33,6 +33,11 @@ function firstLine(body: unknown): string {
 function errorText(error: unknown): string {
   if (isAxiosError(error)) return error.code ?? error.message;
   return error instanceof Error ? error.message : String(error);
+}
+
+function wasClosedMeanwhile(error: unknown): boolean {
+  if (!isAxiosError(error) || !['ECONNRESET', 'EPIPE'].includes(error.code ?? '')) return false;
+  return (error.request as ClientRequest | undefined)?.reusedSocket === true;
 }
 
 function newRecord(callback: OutgoingCallback, state: 'waiting' | 'dropped'): CallbackRecord {
@@ -112,8 +117,7 @@ export class CallbackSender {
     const record = newRecord(callback, 'waiting');
     this.#log.begin(record, callback);
     try {
-      const { body, headers } = callback.request;
-      const response = await this.#client.post<unknown>(callback.url, body, { headers });
+      const response = await this.#postOnce(callback);
       record.answer = { status: response.status, line: firstLine(response.data) };
       record.state = 'answered';
     } catch (error) {
@@ -124,5 +128,16 @@ export class CallbackSender {
     this.#log.end(record);
     if (isAccepted(record) && !record.forged) this.#taken(callback.tells);
     return record;
+  }
+
+  /** A kept connection that the receiver has closed meanwhile is nobody's failure: on another. */
+  async #postOnce(callback: OutgoingCallback): Promise<AxiosResponse<unknown>> {
+    const { body, headers } = callback.request;
+    try {
+      return await this.#client.post<unknown>(callback.url, body, { headers });
+    } catch (error) {
+      if (!wasClosedMeanwhile(error)) throw error;
+      return this.#postOnce(callback);
+    }
   }
 }

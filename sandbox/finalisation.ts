@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import { finalPdf } from './document-pdfs.js';
@@ -83,6 +84,8 @@ export class Finalisation {
   }
 
   async #make(document: DocumentRecord): Promise<void> {
+    // Each takes the event loop for some ms: between two, callbacks and requests have theirs.
+    await setImmediate();
     const bytes = await finalPdf(document);
     await this.#store.write(document.id, bytes);
     // Deleted or removed while its PDF was being made.

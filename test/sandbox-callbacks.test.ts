@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac, verify, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { BatchEntry } from '../sandbox/callback-signing.js';
 import type { Sandbox } from '../sandbox/index.js';
@@ -233,4 +236,31 @@ test('a URL where nobody listens is a failure in the log, and nothing else', asy
   assert.equal(callback?.state, 'failed');
   assert.equal(callback.error, 'ECONNREFUSED');
   assert.equal(sandbox.callbackCounters().failed, 1);
+});
+
+test('a callback for which a kept connection was closed meanwhile goes out on another', async (t) => {
+  const used = new WeakSet<Socket>();
+  let answered = 0;
+  const server = createServer(({ socket }, response) => {
+    if (used.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    used.add(socket);
+    answered += 1;
+    response.end('{}');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => server.close());
+  const sandbox = await startTestSandbox(t);
+  const { port } = server.address() as AddressInfo;
+  sandbox.subscribe({ url: `http://127.0.0.1:${port}/`, notify: 'signed' });
+  for (let count = 1; count <= 3; count += 1) {
+    const { id } = sandbox.createDocument();
+    await sandbox.completeDocument(id);
+    await sandbox.idle();
+    assert.equal(answered, count);
+  }
+  const fates = sandbox.callbacks(3).map(({ answer, error }) => [answer?.status, error]);
+  assert.deepEqual(fates, Array(3).fill([200, null]));
 });

@@ -107,6 +107,23 @@ test('without Temporal and without a spool the webhook is live, not ready, and a
   }
 });
 
+test('a connection waits for its next request as long as is set, and longer than balancers do', async () => {
+  const client = await absentTemporal();
+  for (const [set, told] of [
+    [{}, 'timeout=75'],
+    [{ keepAliveMs: 620_000 }, 'timeout=620'],
+  ] as const) {
+    const webhook = await startWebhook({ ...configurationWith(), ...set }, { client, logger });
+    try {
+      const { headers } = await fetch(`${webhook.url}/health/live`);
+      assert.equal(headers.get('keep-alive'), told);
+    } finally {
+      await webhook.close();
+    }
+  }
+  await client.connection.close();
+});
+
 interface HeldWebhook {
   readonly webhook: RunningWebhook;
   readonly client: Client;

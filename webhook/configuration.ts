@@ -21,6 +21,11 @@ export interface WebhookConfiguration {
   readonly bodyLimitBytes: number;
   /** Of all requests together. */
   readonly bodyBudgetBytes: number;
+  /**
+   * How long a connection stays open for a next request. Longer than a balancer keeps it: one that
+   * is closed while a callback is being sent on it loses that callback.
+   */
+  readonly keepAliveMs: number;
   readonly taskQueue: string;
   /** Of payloads in Temporal; none: they are not encrypted. */
   readonly encryptionKeys: EncryptionKeys;
@@ -41,6 +46,7 @@ export function readConfiguration(environment: Environment = process.env): Webho
     maxAgeMs: settings.durationMs('WEBHOOK_MAX_AGE', '7d'),
     bodyLimitBytes,
     bodyBudgetBytes: readBudget(settings, bodyLimitBytes),
+    keepAliveMs: settings.durationMs('WEBHOOK_KEEP_ALIVE', '75s'),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     encryptionKeys: readEncryptionKeys(settings),
     spool: readSpool(settings),

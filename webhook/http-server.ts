@@ -16,6 +16,8 @@ export interface HttpLimits {
   readonly checkIntervalMs: number;
   /** Without a byte in either direction: whoever does not read the answers is closed after it. */
   readonly idleTimeoutMs: number;
+  /** From an answer to the next request on the same connection. */
+  readonly keepAliveMs: number;
   /** Requests on one connection that wait for their answers; with more of them it is closed. */
   readonly maxUnanswered: number;
 }
@@ -27,6 +29,7 @@ const LIMITS: HttpLimits = {
   requestTimeoutMs: 30_000,
   checkIntervalMs: 5000,
   idleTimeoutMs: 60_000,
+  keepAliveMs: 75_000,
   // Hardly anybody sends a second one before the first is answered.
   maxUnanswered: 20,
 };
@@ -47,6 +50,7 @@ export function createHttpServer(
   const options = {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
   };
   const refuse = (socket: Socket): void => {
