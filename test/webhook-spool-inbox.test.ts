@@ -143,7 +143,7 @@ test('while Temporal takes callbacks, its answer is the answer, and no file is t
 });
 
 test('when Temporal is away, callbacks wait, and it is tried by one at a time', async (context) => {
-  const setting = await setUp(context);
+  const setting = await setUp(context, { answers: () => Promise.resolve(false) });
   setting.temporal.isAway();
   assert.deepEqual(await setting.store('0'), ['spooled']);
   const later = await setting.store(...numbers(1, 100));
@@ -262,6 +262,23 @@ test('a message that alone is never answered is set apart once others pass, and 
   await idle(setting);
   assert.equal(await setting.metric('failed_total'), 1);
   assert.deepEqual(setting.temporal.taken.toSorted(byNumber), numbers(1, 20));
+});
+
+test('one that is never answered holds up nobody who comes after it', async (context) => {
+  const setting = await setUp(context);
+  setting.temporal.answer = (id) => (id === 'odd' ? Promise.reject(AWAY) : 'stored');
+  await setting.store('odd');
+  await until(() => setting.temporal.asked.length > 3);
+  const entries: number[] = [];
+  for (const id of numbers(1, 8)) {
+    await setting.store(id);
+    entries.push(setting.spooling.report().entries);
+  }
+  await idle(setting);
+  assert.deepEqual(setting.temporal.taken.toSorted(byNumber), numbers(1, 8));
+  assert.equal(await setting.metric('failed_total'), 1);
+  assert.equal(await setting.metric('entries'), 0);
+  assert.ok(entries.every((count) => count >= 0 && count <= 8));
 });
 
 test('while Temporal answers nothing at all, only the first is tried, so the order is kept', async (context) => {

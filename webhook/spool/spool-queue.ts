@@ -105,7 +105,7 @@ export class SpoolQueue {
     const found: SpoolEntry[] = [];
     for (const file of this.#files.toSorted(failedLast)) {
       if (found.length >= count) break;
-      await this.#readOn(file);
+      await this.#readOn(file, count - found.length);
       for (const record of file.peek(count - found.length)) {
         found.push({ ...record, queue: this, file, record });
       }
@@ -150,10 +150,10 @@ export class SpoolQueue {
     file.wrote(records.length, records[0]?.arrivedAtMs);
   }
 
-  async #readOn(file: WaitingFile): Promise<void> {
+  async #readOn(file: WaitingFile, wanted: number): Promise<void> {
     const { path } = file.file;
     try {
-      const found = await file.readOn(this.#key);
+      const found = await file.readOn(this.#key, wanted);
       if (found === undefined) return;
       if (found.tornBytes > 0) this.#findings.torn(path, found.tornBytes);
       if (found.damages.length === 0) return;

@@ -60,11 +60,11 @@ export class WaitingFile {
     this.#readableBytes = this.file.bytes;
   }
 
-  /** Reads what there is, unless something read still waits; says what it found the first time. */
-  async readOn(key: Buffer): Promise<Omit<ReadRecords, 'records'> | undefined> {
-    if (this.#ahead.length > 0 || !this.#isUnread) return undefined;
+  /** Reads what there is, unless as many still wait as are wanted; says what else it found. */
+  async readOn(key: Buffer, wanted: number): Promise<Omit<ReadRecords, 'records'> | undefined> {
+    if (this.#ahead.length >= wanted || !this.#isUnread) return undefined;
     const until = this.#readableBytes;
-    const expected = this.#entries;
+    const expected = this.#entries - this.#ahead.length;
     const bytes = (await this.file.read(this.#readBytes)).subarray(0, until - this.#readBytes);
     const { records, ...rest } = readRecords(bytes, key, this.#latestSequence);
     this.#readBytes = until;
