@@ -281,6 +281,22 @@ test('one that is never answered holds up nobody who comes after it', async (con
   assert.ok(entries.every((count) => count >= 0 && count <= 8));
 });
 
+test('two that are never answered are both set apart, however seldom others come', async (context) => {
+  const setting = await setUp(context);
+  const { temporal } = setting;
+  temporal.answer = (id) => (id.startsWith('odd') ? Promise.reject(AWAY) : 'stored');
+  await setting.store('odd', 'odder');
+  for (const id of numbers(1, 9)) {
+    await setting.store(id);
+    await until(() => temporal.taken.includes(id));
+    const askedBefore = temporal.asked.length;
+    const isDone = (): boolean => setting.spooling.report().state === 'idle';
+    await until(() => isDone() || temporal.asked.length > askedBefore + 4);
+  }
+  await idle(setting);
+  assert.equal(await setting.metric('failed_total'), 2);
+});
+
 test('while Temporal answers nothing at all, only the first is tried, so the order is kept', async (context) => {
   const setting = await setUp(context, { answers: () => Promise.resolve(false) });
   setting.temporal.isAway();

@@ -12,22 +12,23 @@ export class HandoverSuspicion<Message> {
 
   /** Temporal answered, whatever it answered. */
   passed(message: Message): void {
-    if (message === this.#suspect) this.#suspect = undefined;
+    if (message === this.#suspect) this.#clear();
     else this.#othersPassed = true;
   }
 
   /** Temporal did not take it. Whether it is now clear that the message is to blame. */
   failed(message: Message): boolean {
-    if (message !== this.#suspect) {
-      this.#suspect ??= message;
-      this.#strikes = 0;
-    } else if (this.#othersPassed) {
-      this.#strikes += 1;
-    }
+    // A second one that fails clears nobody.
+    if (this.#suspect === undefined) this.#suspect = message;
+    else if (message === this.#suspect && this.#othersPassed) this.#strikes += 1;
     this.#othersPassed = false;
     if (this.#strikes < STRIKES) return false;
+    this.#clear();
+    return true;
+  }
+
+  #clear(): void {
     this.#suspect = undefined;
     this.#strikes = 0;
-    return true;
   }
 }
