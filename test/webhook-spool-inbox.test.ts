@@ -491,6 +491,29 @@ test('where Temporal is slow, few that wait share a write, too', async (context)
   assert.deepEqual(temporal.taken, ['0', notices.join(' ')]);
 });
 
+test('where a group is too much for Temporal, smaller ones are handed over', async (context) => {
+  const setting = await setUp(context, { groupsFrom: 10 });
+  const { temporal } = setting;
+  temporal.isAway();
+  await setting.store('0');
+  const notices = numbers(1, 200);
+  await Promise.all(
+    notices.map((documentId) =>
+      setting.spooling.store({ kind: 'notice', document: { documentId } }),
+    ),
+  );
+  const refused: number[] = [];
+  temporal.answer = (documentIds) => {
+    const members = documentIds.split(' ').length;
+    if (members <= 30) return 'stored';
+    refused.push(members);
+    return Promise.reject(AWAY);
+  };
+  await idle(setting);
+  assert.ok(refused.length <= 4, `refused: ${refused.join(', ')}`);
+  assert.deepEqual(temporal.taken.join(' ').split(' '), numbers(0, 200));
+});
+
 test('it is told how much waits and for how long', async (context) => {
   const setting = await setUp(context);
   setting.temporal.isAway();

@@ -66,6 +66,7 @@ export class SpoolHandover {
   #toldAtMs = 0;
   /** What the latest one took. */
   #msPerEntry = 0;
+  #groupMost = GROUP_MAX_MEMBERS;
 
   constructor(options: SpoolHandoverOptions) {
     this.#options = options;
@@ -85,10 +86,11 @@ export class SpoolHandover {
   async run(signal: AbortSignal): Promise<void> {
     const { spool, atOnce = 1 } = this.#options;
     this.#handedOver = 0;
+    this.#groupMost = GROUP_MAX_MEMBERS;
     while (!signal.aborted) {
       const { entries, strandedEntries } = spool.status();
       const isMany = this.#failures === 0 && this.#areMany(entries - strandedEntries);
-      const count = isMany ? GROUP_MAX_MEMBERS : atOnce;
+      const count = isMany ? this.#groupMost : atOnce;
       const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
       if (waiting.length === 0 && spool.isIdle) break;
       if (isMany) await this.#handOverMany(waiting);
@@ -141,6 +143,8 @@ export class SpoolHandover {
     const outcome = await this.#tryOutMessage(groupMessage(members, Date.now()));
     if (isAway(outcome)) {
       this.#failures += 1;
+      // It may only have been too much for the time that a write has.
+      this.#groupMost = Math.ceil(entries.length / 2);
     } else if ('error' in outcome) {
       // One of them may be to blame: it is found by trying each.
       for (const entry of entries) if (this.#failures === 0) await this.#handOver([entry]);
