@@ -64,6 +64,26 @@ test('a batch is held one millisecond after the limit of its age, and not at it'
   );
 });
 
+test('a bounce that is too old is held, not told to its document', async () => {
+  const { intake, stored } = setUp();
+  const bounceOf = (ageMs: number): VerifiedCallback => {
+    const data = { uuid: 'signer', documentResourceUri: '/api/v1/document/one/' };
+    const created = (NOW_MS - ageMs) / 1000;
+    const event = { object: 'recipient', event: 'recipient.bounced', created, data };
+    return { format: 'realtime', bytes: Buffer.from(JSON.stringify(event)) };
+  };
+  assert.equal((await intake(bounceOf(7 * DAY_MS))).result, 'stored');
+  assert.equal((await intake(bounceOf(7 * DAY_MS + 1000))).result, 'setAside');
+  const [young, old] = stored;
+  assert.equal(young?.kind, 'report');
+  assert.ok(old?.kind === 'delivery');
+  assert.deepEqual([old.input.held, old.input.changes], ['older than 7d', []]);
+  const [entry] = old.input.setAside;
+  assert.ok(entry);
+  assert.equal(entry.reason, 'older than 7d');
+  assert.match(entry.entry, /"signerId":"signer".*"documentId":"one"/);
+});
+
 test('what is received is stamped with the injected clock', async () => {
   const { intake, stored } = setUp();
   await intake(batchOf(0));

@@ -9,6 +9,7 @@ import type { NamedDocument } from './named-document.js';
 import { parseHint, parseNotice } from './parse-notice.js';
 import { parseRealtime, type RealtimeNews } from './parse-realtime.js';
 import { createSharedWrites } from './shared-writes.js';
+import { showEntry } from './show-entry.js';
 import type { VerifiedCallback } from './verify-callback.js';
 
 /**
@@ -146,8 +147,17 @@ async function takeReport(
   digest: string,
   options: CallbackIntakeOptions,
 ): Promise<Acknowledgement> {
-  const content = { source: 'realtime', changes: news.report.changes, setAside: [] } as const;
-  if (isTooOld(content.changes, options)) return deliver(digest, content, options);
+  const { changes, bounces = [] } = news.report;
+  const content = { source: 'realtime', changes, setAside: [] } as const;
+  if (isTooOld([...changes, ...bounces], options)) {
+    // A delivery carries no bounce: it is shown beside what is held.
+    const { documentId } = news.document;
+    const setAside = bounces.map((bounce) => ({
+      reason: tooOld(options),
+      entry: showEntry({ event: 'recipient.bounced', ...bounce, documentId }),
+    }));
+    return deliver(digest, { ...content, setAside }, options, true);
+  }
   const result = await options.inbox.store(news);
   return { ...counted(content), result, digest, documentId: news.document.documentId };
 }
@@ -156,12 +166,12 @@ async function deliver(
   digest: string,
   content: Pick<CallbackDeliveryInput, 'source' | 'changes' | 'setAside'>,
   options: CallbackIntakeOptions,
+  held = isTooOld(content.changes, options),
 ): Promise<Acknowledgement> {
-  const held = isTooOld(content.changes, options);
   const input: CallbackDeliveryInput = {
     ...content,
     receivedAt: isoNow(options),
-    ...(held && { held: `older than ${formatDuration(options.maxAgeMs)}` }),
+    ...(held && { held: tooOld(options) }),
   };
   const stored = await options.inbox.store({ kind: 'delivery', digest, input });
   const result = held && stored === 'stored' ? 'setAside' : stored;
@@ -169,11 +179,15 @@ async function deliver(
 }
 
 function isTooOld(
-  changes: readonly StatusChange[],
+  news: readonly Pick<StatusChange, 'at'>[],
   { maxAgeMs, now }: CallbackIntakeOptions,
 ): boolean {
   const limitMs = now() - maxAgeMs;
-  return changes.length > 0 && changes.every((change) => Date.parse(change.at) < limitMs);
+  return news.length > 0 && news.every(({ at }) => Date.parse(at) < limitMs);
+}
+
+function tooOld({ maxAgeMs }: CallbackIntakeOptions): string {
+  return `older than ${formatDuration(maxAgeMs)}`;
 }
 
 function counted(
