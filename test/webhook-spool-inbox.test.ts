@@ -388,6 +388,28 @@ test('a webhook that closes while it hands over ends what is under way, and keep
   assert.deepEqual(temporal.taken.slice(-5), numbers(5, 10));
 });
 
+test('a webhook that closes does not first hand over each of a group that was refused', async (context) => {
+  const setting = await setUp(context, { groupsFrom: 10 });
+  const { temporal } = setting;
+  temporal.isAway();
+  await setting.store('0');
+  await Promise.all(
+    numbers(1, 100).map((documentId) =>
+      setting.spooling.store({ kind: 'notice', document: { documentId } }),
+    ),
+  );
+  let closed: Promise<void> | undefined;
+  temporal.answer = async (documentIds): Promise<StoreResult> => {
+    if (documentIds.includes(' ')) throw REFUSED;
+    if (documentIds === '4') closed = setting.spooling.close();
+    await Promise.resolve();
+    return 'stored';
+  };
+  await until(() => closed !== undefined);
+  await closed;
+  assert.deepEqual(temporal.taken, numbers(0, 5));
+});
+
 test('a full spool answers that the callback is not stored, and takes again later', async (context) => {
   const setting = await setUp(context, { limitBytes: 1000 });
   setting.temporal.isAway();

@@ -93,7 +93,7 @@ export class SpoolHandover {
       const count = isMany ? this.#groupMost : atOnce;
       const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
       if (waiting.length === 0 && spool.isIdle) break;
-      if (isMany) await this.#handOverMany(waiting);
+      if (isMany) await this.#handOverMany(waiting, signal);
       else if (this.#failures === 0) await this.#handOver(waiting);
       else await this.#probe(waiting);
       if (this.#failures > 0) {
@@ -133,7 +133,7 @@ export class SpoolHandover {
   }
 
   /** The first, with those behind it that may share its write. */
-  async #handOverMany(waiting: readonly SpoolEntry[]): Promise<void> {
+  async #handOverMany(waiting: readonly SpoolEntry[], signal: AbortSignal): Promise<void> {
     const members = leadingGroup(waiting.map(({ payload }) => messageOf(payload)));
     const entries = waiting.slice(0, Math.max(1, members.length));
     if (entries.length === 1) {
@@ -147,7 +147,10 @@ export class SpoolHandover {
       this.#groupMost = Math.ceil(entries.length / 2);
     } else if ('error' in outcome) {
       // One of them may be to blame: it is found by trying each.
-      for (const entry of entries) if (this.#failures === 0) await this.#handOver([entry]);
+      for (const entry of entries) {
+        if (this.#failures > 0 || signal.aborted) break;
+        await this.#handOver([entry]);
+      }
     } else {
       for (const entry of entries) await this.#conclude(entry, outcome);
     }
