@@ -83,24 +83,36 @@ test('50 callbacks a second with Temporal away are answered at once, and deliver
     await delay((index * 1000) / RATE_PER_SECOND);
     const sentMs = performance.now();
     await sendOne(webhook, callback);
-    return performance.now() - sentMs;
+    return { callback, sentMs, answeredMs: performance.now() };
   });
-  const tookMs = (await Promise.all(sending)).sort((one, other) => one - other);
+  const sent = await Promise.all(sending);
   assert.ok(performance.now() - beganMs < RATE_SECONDS * 1000 + 5000);
+  const tookMs = sent.map(({ sentMs, answeredMs }) => answeredMs - sentMs);
+  tookMs.sort((one, other) => one - other);
   const [p50 = 0, p99 = 0, most = 0] = [0.5, 0.99, 1].map(
     (part) => tookMs[Math.ceil(part * tookMs.length) - 1],
   );
   const figures = [p50, p99, most].map((ms) => ms.toFixed(1)).join(', ');
   context.diagnostic(`answered within (p50, p99, maximum): ${figures} ms`);
-  // The promise is 100 ms; the rest is for a machine that runs other tests beside this one.
-  assert.ok(p99 <= 400, `p99 ${p99} ms`);
+  // The promise of 100 ms is the benchmark's to measure. What waits for Temporal waits for 2 s.
+  assert.ok(p99 <= 1000, `p99 ${p99} ms`);
   assert.equal(await webhook.metric('spool_entries'), callbacks.length);
   await temporal.start();
   const backMs = performance.now();
   await caughtUp(webhook);
   const seconds = ((performance.now() - backMs) / 1000).toFixed(1);
   context.diagnostic(`${callbacks.length} handed over within ${seconds} s`);
-  await assertDelivered(temporal, callbacks);
+  await temporal.ask(async (client) => {
+    const started = new Map<NumberedCallback, bigint>();
+    for (const each of callbacks) started.set(each, await startedAt(client, each.workflowId));
+    // Two that are on their way together may arrive in either order.
+    const isOvertaken = sent.some(({ callback, answeredMs }) => {
+      const later = sent.filter(({ sentMs }) => sentMs > answeredMs);
+      const at = started.get(callback) ?? 0n;
+      return later.some((other) => (started.get(other.callback) ?? 0n) < at);
+    });
+    assert.equal(isOvertaken, false);
+  });
 });
 
 test('while Temporal is up, no folder of the spool is made', async (context) => {
