@@ -48,7 +48,9 @@ export function compareSubscriptions(
 export function readWantedSubscriptions(settings: Settings): WantedSubscriptions | undefined {
   const url = settings.url('WEBHOOK_PUBLIC_URL');
   const words = settings.list('WEBHOOK_SUBSCRIPTIONS');
-  const kinds = (words.length > 0 ? words : ['all', 'signed', 'realtime']).flatMap((word) => {
+  // A word that stands there twice would be registered twice.
+  const wanted = new Set(words.length > 0 ? words : ['all', 'signed', 'realtime']);
+  const kinds = [...wanted].flatMap((word) => {
     const kind = NOTIFY_WORDS.find((each) => each === word);
     if (kind === undefined) {
       settings.problem(`WEBHOOK_SUBSCRIPTIONS is none of ${NOTIFY_WORDS.join(', ')}: ${word}`);

@@ -4,7 +4,11 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { healSubscriptions } from '../activities/subscriptions.js';
 import type { Notification, Subscription } from '../provider/notifications.js';
 import { ProviderError, type ProviderErrorKind } from '../provider/provider-error.js';
-import type { WantedSubscriptions } from '../provider/subscription-plan.js';
+import { Settings } from '../configuration/settings.js';
+import {
+  readWantedSubscriptions,
+  type WantedSubscriptions,
+} from '../provider/subscription-plan.js';
 import type { SubscriptionReport } from '../workflows/contract.js';
 
 const URL = 'https://hooks.example.com/callbacks/legalesign';
@@ -31,10 +35,11 @@ function providerWith(registered: readonly Notification[], refused: readonly str
 function heal(
   provider: Parameters<typeof healSubscriptions>[0],
   attempt = 1,
+  wanted = WANTED,
 ): Promise<SubscriptionReport> {
   const environment = new MockActivityEnvironment({ attempt });
   return environment.run<[], SubscriptionReport, () => Promise<SubscriptionReport>>(() =>
-    healSubscriptions(provider, WANTED),
+    healSubscriptions(provider, wanted),
   );
 }
 
@@ -60,4 +65,17 @@ test('a passing trouble is tried again, then told of; one that stays is told of 
     listNotifications: () => Promise.reject(trouble('refused')),
   };
   assert.match((await heal(refusing, 1)).problem ?? '', /was answered 500/);
+});
+
+test('a kind that the settings name twice is registered once', async () => {
+  const provider = providerWith([]);
+  const settings = new Settings({
+    WEBHOOK_PUBLIC_URL: URL,
+    WEBHOOK_SUBSCRIPTIONS: 'all,signed,all',
+  });
+  await heal(provider, 1, readWantedSubscriptions(settings));
+  assert.deepEqual(
+    provider.subscribed.map(({ notify }) => notify),
+    ['all', 'signed'],
+  );
 });
