@@ -60,3 +60,13 @@ test('a channel that did not take it is told again in the same words, and it alo
   const past = look(39, { ...first.state, unheard: ['slack'] }, 38);
   assert.deepEqual(look(39, past.state, 0).channels, []);
 });
+
+test('a gap outlasts the retention: the last run is remembered, and told of once', () => {
+  const before = look(40, NEW, 30);
+  // Temporal has forgotten the run by now.
+  const told = look(70, before.state);
+  assert.equal(told.overdue?.subject, `reconciliation/${at(30)}`);
+  assert.deepEqual(told.channels, ['log', 'http', 'slack']);
+  const first = look(57, before.state, 30);
+  assert.deepEqual(look(110, first.state).channels, []);
+});

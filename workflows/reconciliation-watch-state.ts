@@ -4,7 +4,10 @@ import type { ChannelName, LastReconciliationResult, OperationsAnnouncement } fr
 
 /** What the watch remembers from one look to the next. */
 export interface WatchState {
-  /** Before the first run, its own beginning counts as one; ISO 8601 UTC. */
+  /**
+   * The last complete run that any look was told of, which Temporal forgets after the retention;
+   * before the first one, the watch's own beginning counts as one. ISO 8601 UTC.
+   */
   readonly since: string;
   /** The gap that was announced, by its beginning. */
   readonly announced?: string;
@@ -36,7 +39,7 @@ export function lookFrom(
   const overdueAtMs = Date.parse(succeededAt) + maxAgeMs;
   const leftMs = overdueAtMs - nowMs;
   if (leftMs > 0) {
-    const state = { since, ...(announced === undefined ? {} : { announced }) };
+    const state = { since: succeededAt, ...(announced === undefined ? {} : { announced }) };
     return { channels: [], state, sleepMs: Math.min(leftMs + 1000, LOOK_AGAIN_MS) };
   }
   const overdue = announcementOf(succeededAt, overdueAtMs);
@@ -44,7 +47,7 @@ export function lookFrom(
   return {
     overdue,
     channels: announced === succeededAt ? all.filter((each) => unheard.includes(each)) : all,
-    state: { since, announced: succeededAt },
+    state: { since: succeededAt, announced: succeededAt },
     sleepMs: LOOK_AGAIN_MS,
   };
 }
