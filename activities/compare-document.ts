@@ -307,7 +307,7 @@ export async function describeDocument(
 export async function tellOfAbsence(client: Client, documentId: string): Promise<Finding> {
   try {
     // What has ended here may go there.
-    if ((await describe(client, documentId)).status.name === 'COMPLETED') return NO_FINDING;
+    if (await hasEnded(client, documentId)) return NO_FINDING;
     const { isAskingAlready } = await askDocument(client, documentId, { key: '' });
     if (!isAskingAlready) {
       await client.workflow.getHandle(documentWorkflowId(documentId)).signal(noticeReceivedSignal);
@@ -316,6 +316,16 @@ export async function tellOfAbsence(client: Client, documentId: string): Promise
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     return findingOf('gone', documentId, 'neither the provider nor a workflow knows it');
+  }
+}
+
+/** Whether its workflow came to its end; false where there is none. */
+export async function hasEnded(client: Client, documentId: string): Promise<boolean> {
+  try {
+    return (await describe(client, documentId)).status.name === 'COMPLETED';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
   }
 }
 

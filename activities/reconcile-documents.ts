@@ -11,6 +11,7 @@ import { askPatiently } from './ask-patiently.js';
 import {
   compareDocument,
   describeDocument,
+  hasEnded,
   tellOfAbsence,
   type Compared,
   type Comparison,
@@ -44,7 +45,7 @@ export function createReconcileDocuments(
           note({ phase: 'asking', count: (count += 1) });
           return compared;
         };
-        await requireOwnAccount(dependencies.provider, input);
+        await requireOwnAccount(dependencies, input);
         const work = input.documentIds.map((documentId) => () => compareOne(documentId));
         return sumOfFindings(await allAtOnce(work, DOCUMENTS_AT_ONCE));
       }),
@@ -54,16 +55,20 @@ export function createReconcileDocuments(
 /**
  * With the key of another account, or a provider that has lost its way, every document is unknown.
  * One by one they would be taken for removed, and so announced; where so many are, nobody is told.
+ * What has ended here may have been deleted there, and is told nothing anyway.
  */
 async function requireOwnAccount(
-  provider: ReconcileDocumentsDependencies['provider'],
+  { provider, client }: ReconcileDocumentsDependencies,
   { documentIds, isAccountDoubtful }: ReconcileDocumentsInput,
 ): Promise<void> {
   if (!isAccountDoubtful || documentIds.length < DOUBTFUL_DOCUMENTS) return;
   const signal = Context.current().cancellationSignal;
+  let isAnyOpen = false;
   for (const documentId of documentIds) {
     if (await askPatiently(() => provider.getDocument(documentId, { signal }), signal)) return;
+    isAnyOpen ||= !(await hasEnded(client, documentId));
   }
+  if (!isAnyOpen) return;
   throw permanent(
     FAILURE_TYPES.requestRefused,
     `The provider knows none of these ${documentIds.length} documents, and shows few of those that ` +

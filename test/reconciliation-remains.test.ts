@@ -150,3 +150,18 @@ async function signalsOf({ client }: Stage, documentId: string): Promise<number>
   const { events } = await client.workflow.getHandle(documentWorkflowId(documentId)).fetchHistory();
   return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length;
 }
+
+test('documents that expired here and were deleted since are no sign of another account', async () => {
+  await withSilentStage({}, async (stage) => {
+    const { client, countersign, sandbox } = stage;
+    const expired = sandbox.createDocuments(10, { signers: 1 });
+    const deadline = new Date(Date.now() + 1_000).toISOString();
+    for (const { id } of expired) await countersign.trackDocument(id, { deadline });
+    const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND DocumentOutcome = 'expired'`;
+    await until(async () => (await client.workflow.count(query)).count === expired.length);
+    for (const { id } of expired) await sandbox.deleteDocument(id);
+    const report = await reconcile(stage);
+    assert.deepEqual(report.failedParts, []);
+    assert.deepEqual([report.unlisted, report.counts.gone, report.isComplete], [10, 0, true]);
+  });
+});
