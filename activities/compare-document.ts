@@ -203,7 +203,7 @@ async function afterItsEnd(
     if (finding === NO_FINDING) return CLOSED;
     // Who erases it here removes it there as well.
     const isErased = (await comparison.archive.readReceipt(documentId))?.erasedAt !== undefined;
-    return isErased ? CLOSED : { ...finding, mark: ROW_MARKS.closed };
+    return isErased ? CLOSED : { ...finding, mark: markOf(finding) };
   }
   const begun = await adopt(comparison, snapshot, terms, { beginsAnew: true });
   if (begun.mark !== ROW_MARKS.adopted) return begun;
@@ -227,6 +227,10 @@ function contradiction(
   const finding = findingOf('contradicted', documentId, what);
   if (!isNews(snapshot, terms)) return finding;
   return { ...finding, counts: { ...finding.counts, newlyContradicted: 1 } };
+}
+
+function markOf({ counts }: Finding): RowMark {
+  return counts.newlyContradicted === 1 ? ROW_MARKS.newlyContradicted : ROW_MARKS.contradicted;
 }
 
 /** Changed at the provider since the last run; also where either does not say when. */
@@ -270,10 +274,10 @@ async function adopt(
 ): Promise<Compared> {
   const { documentId } = snapshot;
   if ((await comparison.archive.readReceipt(documentId)) !== undefined) {
-    return { ...findingOf('alreadyArchived', documentId), mark: ROW_MARKS.over };
+    return { ...findingOf('alreadyArchived', documentId), mark: ROW_MARKS.alreadyArchived };
   }
   if (isLongOver(snapshot, terms)) {
-    return { ...findingOf('longOver', documentId), mark: ROW_MARKS.over };
+    return { ...findingOf('longOver', documentId), mark: ROW_MARKS.longOver };
   }
   const missed = missedChanges(documentId, INITIAL_PROGRESS, snapshot);
   const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };

@@ -35,6 +35,7 @@ async function reportOver(
   rows: number,
   answer: (all: readonly Row[], asked: Asked) => Answer,
   delayMs = 0,
+  settings = ENVIRONMENT,
 ): Promise<ReconciliationReport> {
   const all = Array.from({ length: rows }, () => ({ uuid: randomUUID(), status: '10' }));
   const asked = new Map<number, number>();
@@ -48,7 +49,7 @@ async function reportOver(
       json(page, status)(request, response);
     }, delayMs);
   });
-  const environment = { ...ENVIRONMENT, LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
+  const environment = { ...settings, LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
   let report: ReconciliationReport | undefined;
   try {
     await withSilentStage({ environment }, async (stage) => {
@@ -153,4 +154,23 @@ test('a rejection that the last run was not shown yet is announced by the next o
     assert.equal((await stage.countersign.waitForOutcome(uuid)).kind, 'rejected');
   });
   await provider.close();
+});
+
+test('a document that is shown twice counts once, whatever is found about it', async () => {
+  const uuid = randomUUID();
+  const environment = { ...ENVIRONMENT, RECONCILE_ADOPT: 'adopt' };
+  const report = await reportOver(
+    60,
+    (all, asked) => pageOf([{ uuid, status: '50' }, ...all.slice(1)], asked),
+    0,
+    environment,
+  );
+  assert.deepEqual([report.documents, report.counts.longOver], [60, 1]);
+});
+
+test('a row that cannot be read counts once, though its page is read again', async () => {
+  const report = await reportOver(60, (all, asked) =>
+    pageOf([{ uuid: 'x y', status: '10' }, ...all.slice(1)], asked),
+  );
+  assert.deepEqual([report.documents, report.unreadable], [59, 1]);
 });

@@ -291,11 +291,16 @@ export function keyOfFurtherPage(key: string, index: number): string {
 export const ROW_MARKS = {
   open: 'o',
   closed: 'c',
+  /** Closed, and ended otherwise than the provider says. */
+  contradicted: 'd',
+  newlyContradicted: 'n',
   adopted: 'a',
   unknownReported: 'u',
   unknownIgnored: 'i',
-  /** Archived before, or long over: nothing to do and nothing to follow. */
+  /** Nothing to do and nothing to follow; workers from before told both alike. */
   over: 'r',
+  alreadyArchived: 'b',
+  longOver: 'l',
   /** Of another group, or not modified since. */
   outside: 'x',
   failed: 'f',

@@ -290,33 +290,59 @@ export function withPageLost(cursor: ListingCursor, lostInARow = LOST_IN_A_ROW):
   return { ...rest, lost, hasEnded: cursor.hasEnded || isGivenUp };
 }
 
-/** A page's rows among those seen before. @returns the state, and how many rows were new */
+/** What is found of a document each time that its row is read; a repair is found once. */
+const FOUND_AGAIN: Readonly<Record<string, Partial<ReconciliationCounts>>> = {
+  [ROW_MARKS.contradicted]: { contradicted: -1 },
+  [ROW_MARKS.newlyContradicted]: { contradicted: -1, newlyContradicted: -1 },
+  [ROW_MARKS.alreadyArchived]: { alreadyArchived: -1 },
+  [ROW_MARKS.longOver]: { longOver: -1 },
+  [ROW_MARKS.failed]: { failed: -1 },
+};
+
+/**
+ * A page's rows among those seen before.
+ * @param isAgain rows from here were read before: those that could not be may well be the same
+ * @returns the state, and how many rows were new
+ */
 export function withPage(
   state: ReconciliationState,
   page: ReconcilePageResult,
-  listed: Uint8Array,
+  { listed, isAgain }: { readonly listed: Uint8Array; readonly isAgain: boolean },
 ): { state: ReconciliationState; newRows: number } {
-  const news = newMarks(page, listed, probesOf(state));
+  const { news, others } = marksOf(page, listed, probesOf(state));
+  const counts = others.reduce(
+    (sum, mark) =>
+      mark in FOUND_AGAIN ? addCounts(sum, { ...NO_COUNTS, ...FOUND_AGAIN[mark] }) : sum,
+    page.counts,
+  );
+  const { unreadable = 0 } = state;
   const count = (mark: string): number => news.filter((each) => each === mark).length;
   const { adopted, open, outside, unknownIgnored, unknownReported } = ROW_MARKS;
   return {
     newRows: news.length,
     state: {
-      ...withFindings(state, page),
+      ...withFindings(state, { ...page, counts }),
       pages: state.pages + pagesIn(page),
       documents: state.documents + news.length - count(outside),
       openListed: state.openListed + count(open) + count(adopted),
       unknownReported: state.unknownReported + count(unknownReported),
       unknownIgnored: state.unknownIgnored + count(unknownIgnored),
-      unreadable: (state.unreadable ?? 0) + page.unreadable,
+      unreadable: isAgain ? Math.max(unreadable, page.unreadable) : unreadable + page.unreadable,
     },
   };
 }
 
-function newMarks(page: ReconcilePageResult, listed: Uint8Array, probes: number): string[] {
-  return parseFingerprints(page.fingerprints).flatMap((fingerprint, row) =>
-    addListed(listed, fingerprint, probes) ? [page.rows.charAt(row)] : [],
-  );
+interface Marks {
+  readonly news: readonly string[];
+  readonly others: readonly string[];
+}
+
+function marksOf(page: ReconcilePageResult, listed: Uint8Array, probes: number): Marks {
+  const [news, others]: [string[], string[]] = [[], []];
+  for (const [row, fingerprint] of parseFingerprints(page.fingerprints).entries()) {
+    (addListed(listed, fingerprint, probes) ? news : others).push(page.rows.charAt(row));
+  }
+  return { news, others };
 }
 
 /** How the filter of those shown was written. */
@@ -329,10 +355,12 @@ export function withFindings(
   state: ReconciliationState,
   { counts, examples }: ReconcileDocumentsResult,
 ): ReconciliationState {
+  const isNew = ({ documentId, what }: ReconciliationExample): boolean =>
+    !state.examples.some((known) => known.documentId === documentId && known.what === what);
   return {
     ...state,
     counts: addCounts(state.counts, counts),
-    examples: [...state.examples, ...examples].slice(0, EXAMPLES_KEPT),
+    examples: [...state.examples, ...examples.filter(isNew)].slice(0, EXAMPLES_KEPT),
   };
 }
 

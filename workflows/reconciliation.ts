@@ -443,8 +443,9 @@ class Reconciliation {
   }
 
   /** @returns how many of its documents no page had shown before */
-  #fold(prepared: PrepareReconciliationResult, page: ReconcilePageResult): number {
-    const { state, newRows } = withPage(this.#state, page, this.#filter(prepared, page));
+  #fold(prepared: PrepareReconciliationResult, page: ReconcilePageResult, isAgain = false): number {
+    const listed = this.#filter(prepared, page);
+    const { state, newRows } = withPage(this.#state, page, { listed, isAgain });
     this.#state = withProviderTime(state, page, Date.now());
     this.#show();
     return newRows;
@@ -509,7 +510,7 @@ class Reconciliation {
     const page = await asked.answer;
     if (page instanceof Error) return page;
     this.#state = { ...this.#state, pagesReadAgain: this.#state.pagesReadAgain + 1 };
-    this.#fold(prepared, page);
+    this.#fold(prepared, page, true);
     return page;
   }
 
