@@ -427,10 +427,12 @@ export function outgrown(
 ): number | undefined {
   const documents = listedBefore + documentsIn(cursor);
   if (documents <= roomIn(listed)) return undefined;
-  return documents * (cursor.total === undefined ? ROOM_FOR_UNKNOWN : ROOM_TO_GROW);
+  const isTold = cursor.total === documentsIn(cursor);
+  return documents * (isTold ? ROOM_TO_GROW : ROOM_FOR_UNKNOWN);
 }
 
-/** Documents in a listing, as far as it says; or on the pages read. */
+/** Documents in a listing, as far as it says; or on the pages read, where these are more. */
 export function documentsIn({ total, pages, limit }: ListingCursor): number {
-  return total ?? pages * limit;
+  if (total === undefined) return pages * limit;
+  return Math.max(total, (pages - 1) * strideOf({ limit }));
 }
