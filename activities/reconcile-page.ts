@@ -230,7 +230,9 @@ async function readPage(
   try {
     const page = await provider.listDocuments(queryOf(segment, { offset, limit }), { signal });
     if (!page) return noPage(offset);
-    requireRows(page.documents.length + page.unreadable, limit);
+    const rows = page.documents.length + page.unreadable;
+    requireRows(rows, limit);
+    if (rows === 0 && page.hasNext) requireAnotherLook(offset);
     return page;
   } catch (error) {
     // Only the first page can tell: a later one that is refused is a failure of its own.
@@ -244,6 +246,13 @@ async function readPage(
 function noPage(offset: number): string {
   if (offset === 0) return 'the provider has no such listing (404)';
   const message = `The provider does not know the rows from ${offset} of its listing (404).`;
+  throw retryable(FAILURE_TYPES.unavailable, message);
+}
+
+/** No row, but more of them behind: a fault that passes, as a rule. Where it stays, it is so. */
+function requireAnotherLook(offset: number): void {
+  if (Context.current().info.attempt >= WHOLE_PAGE_ATTEMPTS) return;
+  const message = `The provider shows no rows from ${offset} of its listing, but says that more follow.`;
   throw retryable(FAILURE_TYPES.unavailable, message);
 }
 

@@ -175,6 +175,38 @@ test('a row that cannot be read counts once, though its page is read again', asy
   assert.deepEqual([report.documents, report.unreadable], [59, 1]);
 });
 
+test('a page of fewer rows than the others hides none', async () => {
+  const { documents, isComplete } = await reportOver(100, (all, asked) => {
+    const { meta, objects = [] } = pageOf(all, asked);
+    return { meta, objects: asked.offset === 32 ? objects.slice(0, 3) : objects };
+  });
+  assert.deepEqual({ documents, isComplete }, { documents: 100, isComplete: true });
+});
+
+test('a page that is empty once, in the middle, hides no document', async () => {
+  const { documents, isComplete } = await reportOver(
+    100,
+    (all, asked) => {
+      const { meta, objects = [] } = pageOf(all, asked);
+      return { meta, objects: asked.offset === 32 && asked.times === 1 ? [] : objects };
+    },
+    300,
+  );
+  assert.deepEqual({ documents, isComplete }, { documents: 100, isComplete: true });
+});
+
+test('a page that is always empty, in the middle, is told of', async () => {
+  const { isComplete } = await reportOver(
+    100,
+    (all, asked) => {
+      const { meta, objects = [] } = pageOf(all, asked);
+      return { meta, objects: asked.offset === 32 ? [] : objects };
+    },
+    300,
+  );
+  assert.equal(isComplete, false);
+});
+
 test('a listing of thousands that counts few counts them all', async () => {
   const { documents, isComplete } = await reportOver(10_000, (all, asked) =>
     pageOf(all, { ...asked, limit: 500 }, { total_count: 0 }),

@@ -156,6 +156,12 @@ export function strideOf({ limit }: Pick<ListingCursor, 'limit'>): number {
   return limit - Math.min(OVERLAP, Math.floor(limit / 5));
 }
 
+/** How far behind a page the next one begins that shares rows with it, however short it is. */
+export function strideBehind(cursor: ListingCursor, page: ReconcilePageResult): number {
+  const shared = cursor.limit - strideOf(cursor);
+  return Math.max(rowsIn(page) - shared, 1);
+}
+
 /** Whether there is another page to ask for, with so many asked for and not answered yet. */
 export function hasMore(cursor: ListingCursor, inFlight: number): boolean {
   if (cursor.hasEnded) return false;

@@ -45,6 +45,7 @@ import {
   rowsIn,
   segmentsOf,
   showsFewOfOurs,
+  strideBehind,
   strideOf,
   withFailedPart,
   withFindings,
@@ -122,6 +123,9 @@ const FILTER_GROWS = 'filter-grows';
 
 /** Runs from before that believed how many documents a listing says it has. */
 const LISTING_END = 'listing-end';
+
+/** Runs from before that took every page for as long as the others, and an empty one for none. */
+const SHORT_PAGES = 'short-pages';
 
 /** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
 const SET_ASIDE_PAGES = 50;
@@ -491,12 +495,18 @@ class Reconciliation {
     segment: ListingSegment,
     { from, page, shown }: { from: number; page: ReconcilePageResult; shown: string },
   ): Promise<boolean> {
-    const stride = strideOf(this.#cursor(prepared));
-    let last: ReconcilePageResult | Error = page;
+    const cursor = this.#cursor(prepared);
+    const takesShort = patched(SHORT_PAGES);
+    let [offset, last] = [from, page];
     for (let pages = 1; pages <= GAP_READS; pages += 1) {
-      if (last instanceof Error) return false;
-      if (meets(shown, last.fingerprints) || !last.hasNext) return true;
-      last = await this.#readAgain(prepared, segment, from + pages * stride);
+      // An empty page meets every other one.
+      const isMet = (shown !== '' || !takesShort) && meets(shown, last.fingerprints);
+      if (isMet || !last.hasNext) return true;
+      offset += takesShort ? strideBehind(cursor, last) : strideOf(cursor);
+      const next = await this.#readAgain(prepared, segment, offset);
+      if (next instanceof Error) return false;
+      if (takesShort && rowsIn(next) === 0 && next.hasNext) return false;
+      last = next;
     }
     return false;
   }

@@ -121,6 +121,16 @@ export const reconciliations: Scenarios = {
       return reconciled(stage);
     },
   },
+  'reconciliation-of-a-moving-list-with-short-pages': {
+    subscribes: false,
+    environment: LISTED_ALONE,
+    async run(stage) {
+      create(stage, 60, { tag: 'stay' });
+      create(stage, 60, { tag: 'churn' });
+      stage.sandbox.changeFaults({ churnArchive: 12 });
+      return reconciled(stage);
+    },
+  },
   'reconciliation-of-pages-together': {
     subscribes: false,
     environment: LISTED_ALONE,
