@@ -215,3 +215,27 @@ test('a listing of thousands that counts few counts them all', async () => {
   // Now and then one is taken for shown before: what remembers them is a filter.
   assert.ok(documents > 9_990, String(documents));
 });
+
+test('by groups, too: what changed in the very second that a run is to begin with is looked at', async () => {
+  const modified = '2026-01-31 12:00:05';
+  const objects = [{ uuid: randomUUID(), status: '10', modified, group: 'sales' }];
+  const provider = await startStage((request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://provider');
+    // As its name says: later, not as late.
+    const after = (searchParams.get('modified_gt') ?? '').replace('T', ' ');
+    const shown = modified > after ? objects : [];
+    json({ meta: { next: null, total_count: shown.length }, objects: shown })(request, response);
+  });
+  const environment = {
+    ...ENVIRONMENT,
+    RECONCILE_LISTING: 'groups',
+    RECONCILE_GROUPS: 'sales',
+    LEGALESIGN_API_URL: `${provider.origin}/api/v1`,
+  };
+  await withSilentStage({ environment }, async (stage) => {
+    const of = async (since: string) => (await reconcile(stage, { since })).documents;
+    assert.equal(await of('2026-01-31T12:00:05Z'), 1);
+    assert.equal(await of('2026-01-31T12:00:06Z'), 0);
+  });
+  await provider.close();
+});

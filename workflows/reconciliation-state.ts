@@ -136,7 +136,7 @@ export function segmentsOf(
   if (kind === 'cache') return [{ kind }];
   return groups.flatMap((group): ListingSegment[] => {
     const archived = { kind, group, withArchived: true } as const;
-    if (since !== undefined) return [{ ...archived, modifiedSince: since }];
+    if (since !== undefined) return [{ ...archived, modifiedSince: secondBefore(since) }];
     if (previousStartedAt === undefined) return [archived];
     const modifiedMs = Date.parse(previousStartedAt) - NEWS_MARGIN_MS;
     return [
@@ -144,6 +144,11 @@ export function segmentsOf(
       { ...archived, modifiedSince: new Date(modifiedMs).toISOString() },
     ];
   });
+}
+
+/** The provider shows what is later than it is asked for, and the second named belongs to it. */
+function secondBefore(since: string): string {
+  return new Date(Date.parse(since) - 1000).toISOString();
 }
 
 /** The beginning of a listing. */
