@@ -117,7 +117,7 @@ export class CallbackSender {
     const record = newRecord(callback, 'waiting');
     this.#log.begin(record, callback);
     try {
-      const response = await this.#postOnce(callback);
+      const response = await this.#deliver(callback);
       record.answer = { status: response.status, line: firstLine(response.data) };
       record.state = 'answered';
     } catch (error) {
@@ -131,13 +131,13 @@ export class CallbackSender {
   }
 
   /** A kept connection that the receiver has closed meanwhile is nobody's failure: on another. */
-  async #postOnce(callback: OutgoingCallback): Promise<AxiosResponse<unknown>> {
+  async #deliver(callback: OutgoingCallback): Promise<AxiosResponse<unknown>> {
     const { body, headers } = callback.request;
     try {
       return await this.#client.post<unknown>(callback.url, body, { headers });
     } catch (error) {
       if (!wasClosedMeanwhile(error)) throw error;
-      return this.#postOnce(callback);
+      return this.#deliver(callback);
     }
   }
 }

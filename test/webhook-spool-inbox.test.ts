@@ -116,6 +116,16 @@ async function setUp(context: TestContext, options: SettingOptions = {}): Promis
   };
 }
 
+/** All at once, of documents with these IDs: what may share a write. */
+function storeNotices(
+  { spooling }: Setting,
+  documentIds: readonly string[],
+): Promise<StoreResult[]> {
+  return Promise.all(
+    documentIds.map((documentId) => spooling.store({ kind: 'notice', document: { documentId } })),
+  );
+}
+
 function hint(documentId: string): InboxMessage {
   return { kind: 'hint', documentId, receivedAt: '2031-01-01T00:00:00Z' };
 }
@@ -393,11 +403,7 @@ test('a webhook that closes does not first hand over each of a group that was re
   const { temporal } = setting;
   temporal.isAway();
   await setting.store('0');
-  await Promise.all(
-    numbers(1, 100).map((documentId) =>
-      setting.spooling.store({ kind: 'notice', document: { documentId } }),
-    ),
-  );
+  await storeNotices(setting, numbers(1, 100));
   let closed: Promise<void> | undefined;
   temporal.answer = async (documentIds): Promise<StoreResult> => {
     if (documentIds.includes(' ')) throw REFUSED;
@@ -480,10 +486,7 @@ test('of many that wait, those that may share a write do, in order, and one that
   temporal.isAway();
   await setting.store('0');
   const notices = numbers(1, 40);
-  const storing = notices.map((documentId) =>
-    setting.spooling.store({ kind: 'notice', document: { documentId } }),
-  );
-  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['spooled']));
+  assert.deepEqual(new Set(await storeNotices(setting, notices)), new Set(['spooled']));
   temporal.answer = (documentId) => {
     if (documentId.split(' ').includes('7')) throw REFUSED;
     return 'stored';
@@ -503,11 +506,7 @@ test('where Temporal is slow, few that wait share a write, too', async (context)
   temporal.isAway();
   await setting.store('0');
   const notices = numbers(1, 12);
-  await Promise.all(
-    notices.map((documentId) =>
-      setting.spooling.store({ kind: 'notice', document: { documentId } }),
-    ),
-  );
+  await storeNotices(setting, notices);
   temporal.answer = () => delay(40, 'stored');
   await idle(setting);
   assert.deepEqual(temporal.taken, ['0', notices.join(' ')]);
@@ -519,11 +518,7 @@ test('where a group is too much for Temporal, smaller ones are handed over', asy
   temporal.isAway();
   await setting.store('0');
   const notices = numbers(1, 200);
-  await Promise.all(
-    notices.map((documentId) =>
-      setting.spooling.store({ kind: 'notice', document: { documentId } }),
-    ),
-  );
+  await storeNotices(setting, notices);
   const refused: number[] = [];
   temporal.answer = (documentIds) => {
     const members = documentIds.split(' ').length;

@@ -16,8 +16,6 @@ export interface HttpLimits {
   readonly checkIntervalMs: number;
   /** Without a byte in either direction: whoever does not read the answers is closed after it. */
   readonly idleTimeoutMs: number;
-  /** From an answer to the next request on the same connection. */
-  readonly keepAliveMs: number;
   /** Requests on one connection that wait for their answers; with more of them it is closed. */
   readonly maxUnanswered: number;
 }
@@ -29,7 +27,6 @@ const LIMITS: HttpLimits = {
   requestTimeoutMs: 30_000,
   checkIntervalMs: 5000,
   idleTimeoutMs: 60_000,
-  keepAliveMs: 75_000,
   // Hardly anybody sends a second one before the first is answered.
   maxUnanswered: 20,
 };
@@ -39,18 +36,20 @@ interface HttpServerSurroundings {
   readonly logger: Logger;
   readonly metrics: WebhookMetrics;
   readonly limits?: Partial<HttpLimits>;
+  /** From an answer to the next request on the same connection; 5 s, Node's own, unless told. */
+  readonly keepAliveMs?: number;
 }
 
 /** A server that does not listen yet. */
 export function createHttpServer(
   handle: RequestListener,
-  { logger, metrics, limits: changed }: HttpServerSurroundings,
+  { logger, metrics, limits: changed, keepAliveMs }: HttpServerSurroundings,
 ): Server {
   const limits = { ...LIMITS, ...changed };
   const options = {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
+    ...(keepAliveMs !== undefined && { keepAliveTimeout: keepAliveMs }),
     connectionsCheckingInterval: limits.checkIntervalMs,
   };
   const refuse = (socket: Socket): void => {

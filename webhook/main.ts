@@ -28,7 +28,7 @@ export async function startWebhook(
   const server = createHttpServer((request, response) => void handle(request, response), {
     logger,
     metrics,
-    limits: { keepAliveMs: configuration.keepAliveMs },
+    keepAliveMs: configuration.keepAliveMs,
   });
   try {
     const url = await listen(server, configuration.host, configuration.port);

@@ -1,19 +1,22 @@
 /** Where the worker finds its workflows: prebuilt beside the compiled code, else from sources. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import { failureConverterPath } from '../codec/data-converter.js';
 import type { EncryptionKeys } from '../codec/encryption-keys.js';
 
+/** `build/`, when this file runs as `build/worker/workflow-bundle.js`. */
+const BUILD = fileURLToPath(new URL('../', import.meta.url));
+
 /**
- * `build/workflow-bundle.js`, when this file runs as `build/worker/workflow-bundle.js`; another one
- * where payloads are encrypted, and failures of workflows therefore encoded.
+ * Where in a folder a bundle stands; another one where payloads are encrypted, and failures of
+ * workflows therefore encoded.
  */
-function bundlePath(encrypts: boolean): string {
-  const name = encrypts ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js';
-  return fileURLToPath(new URL(`../${name}`, import.meta.url));
+export function bundlePath(keys: EncryptionKeys, folder = BUILD): string {
+  return join(folder, keys.length > 0 ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js');
 }
 
 function workflowsPath(): string {
@@ -25,7 +28,7 @@ function workflowsPath(): string {
 export function workflowSource(
   keys: EncryptionKeys,
 ): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = bundlePath(keys.length > 0);
+  const codePath = bundlePath(keys);
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
   return { workflowsPath: workflowsPath() };
 }
@@ -44,9 +47,14 @@ export async function bundleWorkflows(keys: EncryptionKeys = []): Promise<{ code
 /** A bundle holds no key, only whether failures are encoded. */
 const ANY_KEYS: EncryptionKeys = [{ id: 'any', secret: new Uint8Array() }];
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** Makes both bundles in a folder. */
+export async function writeBundles(folder = BUILD): Promise<void> {
   for (const keys of [[], ANY_KEYS]) {
     const { code } = await bundleWorkflows(keys);
-    await writeFile(bundlePath(keys.length > 0), code);
+    await writeFile(bundlePath(keys, folder), code);
   }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await writeBundles();
 }

@@ -103,13 +103,7 @@ export const reconciliations: Scenarios = {
   'reconciliation-of-a-moving-list': {
     subscribes: false,
     environment: LISTED_ALONE,
-    async run(stage) {
-      create(stage, 60, { tag: 'stay' });
-      create(stage, 60, { tag: 'churn' });
-      // More rows go away with every page than neighbouring pages share.
-      stage.sandbox.changeFaults({ churnArchive: 12 });
-      return reconciled(stage);
-    },
+    run: runOnMovingList,
   },
   'reconciliation-of-a-moving-list-both-ways': {
     subscribes: false,
@@ -124,12 +118,7 @@ export const reconciliations: Scenarios = {
   'reconciliation-of-a-moving-list-with-short-pages': {
     subscribes: false,
     environment: LISTED_ALONE,
-    async run(stage) {
-      create(stage, 60, { tag: 'stay' });
-      create(stage, 60, { tag: 'churn' });
-      stage.sandbox.changeFaults({ churnArchive: 12 });
-      return reconciled(stage);
-    },
+    run: runOnMovingList,
   },
   'reconciliation-of-pages-together': {
     subscribes: false,
@@ -328,6 +317,14 @@ export const reconciliations: Scenarios = {
     },
   },
 };
+
+/** More rows go away with every page than neighbouring pages share. */
+function runOnMovingList(stage: Stage): Promise<string> {
+  create(stage, 60, { tag: 'stay' });
+  create(stage, 60, { tag: 'churn' });
+  stage.sandbox.changeFaults({ churnArchive: 12 });
+  return reconciled(stage);
+}
 
 function create({ sandbox }: Stage, count: number, document: SimpleDocument = {}): string[] {
   return sandbox.createDocuments(count, { signers: 1, ...document }).map(({ id }) => id);
