@@ -307,6 +307,18 @@ test('two that are never answered are both set apart, however seldom others come
   assert.equal(await setting.metric('failed_total'), 2);
 });
 
+test('a dozen that are never answered hold up nobody behind them', async (context) => {
+  const setting = await setUp(context);
+  const { temporal } = setting;
+  temporal.isAway();
+  const odd = numbers(0, 12).map((id) => `odd-${id}`);
+  await setting.store(...odd, ...numbers(1, 60));
+  temporal.answer = (id) => (id.startsWith('odd') ? Promise.reject(AWAY) : 'stored');
+  await idle(setting);
+  assert.deepEqual(temporal.taken.toSorted(byNumber), numbers(1, 60));
+  assert.equal(await setting.metric('failed_total'), 12);
+});
+
 test('while Temporal answers nothing at all, only the first is tried, so the order is kept', async (context) => {
   const setting = await setUp(context, { answers: () => Promise.resolve(false) });
   setting.temporal.isAway();

@@ -55,7 +55,7 @@ interface GroupingInboxOptions {
 
 interface Waiting {
   readonly message: GroupMember;
-  readonly resolve: (result: StoreResult | Promise<StoreResult>) => void;
+  readonly resolve: (result: StoreResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -125,7 +125,7 @@ export class GroupingInbox implements CallbackInbox {
       if (isGroup) this.#onGroup(members.length);
       for (const { resolve } of members) resolve(result);
     } catch (error) {
-      this.#failed(members, error);
+      await this.#failed(members, error);
     }
     this.#writes -= 1;
     if (isGroup) this.#groups -= 1;
@@ -139,15 +139,17 @@ export class GroupingInbox implements CallbackInbox {
     return { ...groupMessage(messages, this.#now()), startDelayMs: BURST_REST_MS };
   }
 
-  /** Of a group that is refused, one may be to blame: each goes alone. */
-  #failed(members: readonly Waiting[], error: unknown): void {
+  /** Of a group that is refused, one may be to blame: it is found by halves, a write at a time. */
+  async #failed(members: readonly Waiting[], error: unknown): Promise<void> {
     if (isOutage(error)) {
       // What waits would only wait as long once more.
       for (const { reject } of [...members, ...this.#takeWaiting()]) reject(error);
     } else if (members.length === 1) {
       for (const { reject } of members) reject(error);
     } else {
-      for (const { message, resolve } of members) resolve(this.#inbox.store(message));
+      const half = Math.ceil(members.length / 2);
+      await this.#write(members.slice(0, half));
+      await this.#write(members.slice(half));
     }
   }
 }

@@ -15,9 +15,13 @@ import { isOutage } from './temporal-outage.js';
 const PAUSE_MIN_MS = 100;
 const PAUSE_MAX_MS = 2000;
 
-/** After so many failures those behind the first are tried too: maybe it is only that one. */
+/**
+ * After so many failures those behind the first are tried too: maybe it is only that one. Or it is
+ * several: with each failure one farther back is tried, in memory are no more than the most.
+ */
 const PATIENCE = 5;
 const NEIGHBOURS = 8;
+const NEIGHBOURS_MOST = 64;
 
 /**
  * So many are handed over within seconds one by one, with the order kept to the letter. Where more
@@ -91,7 +95,8 @@ export class SpoolHandover {
       const { entries, strandedEntries } = spool.status();
       const isMany = this.#failures === 0 && this.#areMany(entries - strandedEntries);
       const count = isMany ? this.#groupMost : atOnce;
-      const waiting = await spool.next(this.#failures === 0 ? count : NEIGHBOURS);
+      const near = Math.min(NEIGHBOURS + this.#failures, NEIGHBOURS_MOST);
+      const waiting = await spool.next(this.#failures === 0 ? count : near);
       if (waiting.length === 0 && spool.isIdle) break;
       if (isMany) await this.#handOverMany(waiting, signal);
       else if (this.#failures === 0) await this.#handOver(waiting);
