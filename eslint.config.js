@@ -21,7 +21,7 @@ const importTable = {
   provider: { ours: ['workflows/contract', 'configuration/.+'], packages: '^@temporalio/' },
   activities: {
     ours: [
-      'workflows/(contract|document-start|listed-documents|progress|signing-turns|status-digest)',
+      'workflows/(contract|document-start|listed-documents|progress|set-aside|signing-turns|status-digest)',
       'provider/.+',
       'codec/data-converter',
     ],

@@ -3,8 +3,9 @@ import type { ProviderClient } from '../provider/provider-client.js';
 import { FAILURE_TYPES, ROW_MARKS } from '../workflows/contract.js';
 import type {
   Activities,
-  ComparisonTerms,
+  DocumentSnapshot,
   ReconcileDocumentsInput,
+  RowMark,
 } from '../workflows/contract.js';
 import { allAtOnce } from './all-at-once.js';
 import { askPatiently } from './ask-patiently.js';
@@ -80,7 +81,7 @@ async function requireOwnAccount(
 async function ask(
   dependencies: ReconcileDocumentsDependencies,
   documentId: string,
-  terms: ComparisonTerms,
+  terms: ReconcileDocumentsInput,
 ): Promise<Compared> {
   const signal = Context.current().cancellationSignal;
   const { provider } = dependencies;
@@ -91,5 +92,13 @@ async function ask(
   const mayBeRepaired = Context.current().info.attempt > 1;
   const known = { ...(await describeDocument(dependencies.client, snapshot)), mayBeRepaired };
   const nowMs = Date.now() + (terms.clockSkewMs ?? 0);
-  return compareDocument(dependencies, snapshot, known, { ...terms, nowMs });
+  const compared = await compareDocument(dependencies, snapshot, known, { ...terms, nowMs });
+  const what = terms.isNamed && whyNothing(compared.mark, snapshot);
+  return what ? { ...compared, example: { documentId, what } } : compared;
+}
+
+function whyNothing(mark: RowMark, { group = '' }: DocumentSnapshot): string | undefined {
+  if (mark === ROW_MARKS.outside) return `not compared: RECONCILE_GROUPS leaves out ${group}`;
+  if (mark !== ROW_MARKS.unknownIgnored) return undefined;
+  return 'has no workflow; RECONCILE_ADOPT says to ignore it';
 }

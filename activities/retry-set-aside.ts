@@ -6,6 +6,7 @@ import {
 } from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { Activities, RetrySetAsideInput, RetrySetAsideResult } from '../workflows/contract.js';
+import { namedAmong } from '../workflows/set-aside.js';
 import { formatHash, hash64 } from '../workflows/status-digest.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -79,9 +80,10 @@ async function routableOf(
   routes: SignerRoutes,
   { input, indexes }: SetAsideDelivery,
 ): Promise<number[]> {
+  const named = new Set(input.named?.flatMap(({ changes }) => changes));
   const signerIds = indexes.flatMap((index) => {
     const change = input.changes[index];
-    return change?.subject === 'signer' ? [change.id] : [];
+    return change?.subject === 'signer' && !named.has(index) ? [change.id] : [];
   });
   const { documents } = await routes.route(signerIds, {
     askProvider: true,
@@ -90,7 +92,8 @@ async function routableOf(
   });
   return indexes.filter((index) => {
     const change = input.changes[index];
-    return change !== undefined && (change.subject === 'document' || documents.has(change.id));
+    if (change === undefined) return false;
+    return change.subject === 'document' || named.has(index) || documents.has(change.id);
   });
 }
 
@@ -107,7 +110,7 @@ export function idOfAgain(workflowId: string, indexes: readonly number[]): strin
   return `${first}${AGAIN}${formatHash(hash64(told))}`;
 }
 
-/** @returns whether it was started now, not by an earlier run */
+/** @returns whether this activity started it, not an earlier run */
 async function redeliver(
   { client, taskQueue }: RetrySetAsideDependencies,
   workflowId: string,
@@ -116,19 +119,29 @@ async function redeliver(
 ): Promise<boolean> {
   const { source, receivedAt } = input;
   const changes = indexes.flatMap((index) => input.changes[index] ?? []);
+  const again = { changes: indexes.map((index) => ({ index })), hints: [] };
+  const named = namedAmong(input.named ?? [], again);
   try {
     await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
         workflowId: idOfAgain(workflowId, indexes),
         taskQueue,
-        args: [{ source, receivedAt, changes, setAside: [] }],
+        args: [{ source, receivedAt, changes, named, setAside: [] }],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         staticSummary: `${changes.length} changes once more, set aside by ${workflowId}`,
       }),
     );
     return true;
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    throw error;
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return isOfThisActivity(client, idOfAgain(workflowId, indexes));
   }
+}
+
+/** An earlier attempt may have died before it could count what it had started. */
+async function isOfThisActivity(client: Client, workflowId: string): Promise<boolean> {
+  const { attempt, scheduledTimestampMs } = Context.current().info;
+  if (attempt === 1) return false;
+  const { startTime } = await client.workflow.getHandle(workflowId).describe();
+  return startTime.getTime() >= scheduledTimestampMs;
 }

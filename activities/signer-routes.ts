@@ -37,8 +37,8 @@ const REMEMBERED = 200_000;
 /** A query of this many IDs has 8 kB, and finds its documents in a fraction of a second. */
 const IDS_PER_QUERY = 200;
 
-/** For all queries of one delivery together. */
-const VISIBILITY_DEADLINE_MS = 20_000;
+/** Of one query: where visibility is away, a delivery waits no longer for it. */
+const QUERY_DEADLINE_MS = 10_000;
 
 /**
  * Of all deliveries together: the provider client has its own limit, and takes calls in order.
@@ -74,7 +74,7 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
         if (documentId === undefined) unrouted.set(id, NOT_YET_VISIBLE);
         else documents.set(id, documentId);
       }
-      const problem = await visibilityProblem(lookUp, unrouted, found);
+      const problem = await visibilityProblem(lookUp, unrouted, { signal, found });
       if (problem !== undefined) {
         // Asking the provider for thousands of signers that visibility knows would eat its quota.
         for (const id of unrouted.keys()) unrouted.set(id, problem);
@@ -87,18 +87,22 @@ export function createSignerRoutes(client: Client, provider: ProviderClient): Si
 
 type Found = (signerId: string, documentId: string) => void;
 
+interface Looking {
+  readonly signal: AbortSignal;
+  readonly found: Found;
+}
+
 /** Visibility may be away: that is no reason to give up on the entries that need no look-up. */
 async function visibilityProblem(
   client: Client,
   unrouted: Map<string, string>,
-  found: Found,
+  looking: Looking,
 ): Promise<string | undefined> {
   try {
-    await client.withDeadline(Date.now() + VISIBILITY_DEADLINE_MS, () =>
-      lookInVisibility(client, unrouted, found),
-    );
+    await lookInVisibility(client, unrouted, looking);
     return undefined;
   } catch (error) {
+    looking.signal.throwIfAborted();
     return `Temporal's visibility could not be asked: ${String(error)}`;
   }
 }
@@ -106,11 +110,10 @@ async function visibilityProblem(
 async function lookInVisibility(
   client: Client,
   unrouted: Map<string, string>,
-  found: Found,
+  { signal, found }: Looking,
 ): Promise<void> {
   const wanted = [...unrouted.keys()].filter((id) => ID_PATTERN.test(id));
-  for (let start = 0; start < wanted.length; start += IDS_PER_QUERY) {
-    const ids = wanted.slice(start, start + IDS_PER_QUERY);
+  const askFor = async (ids: readonly string[]): Promise<void> => {
     const quoted = ids.map((id) => `'${id}'`).join(',');
     const query = `WorkflowType = '${WORKFLOW_TYPES.documentSigning}' AND SignerIds IN (${quoted})`;
     for await (const execution of client.workflow.list({ query, pageSize: IDS_PER_QUERY })) {
@@ -119,11 +122,15 @@ async function lookInVisibility(
         if (unrouted.delete(id)) found(id, documentId);
       }
     }
+  };
+  for (let start = 0; start < wanted.length; start += IDS_PER_QUERY) {
+    signal.throwIfAborted();
+    const ids = wanted.slice(start, start + IDS_PER_QUERY);
+    await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () => askFor(ids));
   }
 }
 
-interface Asking extends Omit<RouteOptions, 'askProvider'> {
-  readonly found: Found;
+interface Asking extends Looking, Pick<RouteOptions, 'onProgress'> {
   /** Signers of whom the provider said before that it does not know them. */
   readonly unknown: LRUCache<string, true>;
 }

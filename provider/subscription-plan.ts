@@ -26,7 +26,8 @@ export function compareSubscriptions(
   { url, kinds }: WantedSubscriptions,
   registered: readonly Notification[],
 ): SubscriptionPlan {
-  const ours = registered.filter((each) => each.url === url);
+  const isOurs = (each: Notification): boolean => normalised(each.url) === normalised(url);
+  const ours = registered.filter(isOurs);
   const isWhole = (each: Notification): boolean =>
     each.groupId === undefined && each.eventFilter === undefined;
   const of = (kind: NotifyWord): Notification[] =>
@@ -40,8 +41,13 @@ export function compareSubscriptions(
         .filter(({ active }) => active)
         .slice(1),
     ),
-    strangers: registered.filter((each) => each.url !== url),
+    strangers: registered.filter((each) => !isOurs(each)),
   };
+}
+
+/** The provider may write an address another way: its host, its escapes, a slash at its end. */
+function normalised(url: string): string {
+  return (URL.canParse(url) ? new URL(url).href : url).replace(/\/$/, '');
 }
 
 /** Reads `WEBHOOK_PUBLIC_URL` and `WEBHOOK_SUBSCRIPTIONS`; problems are told to `settings`. */

@@ -62,6 +62,18 @@ test('where only the newer listing is answered, it is read group by group', asyn
   });
 });
 
+test('where neither listing can be read, both reasons are told', async () => {
+  await withSilentStage({}, async (stage) => {
+    stage.sandbox.changeFaults({ listings: 'groups' });
+    const { isComplete, failedParts } = await reconcile(stage);
+    assert.equal(isComplete, false);
+    assert.match(
+      failedParts[0]?.reason ?? '',
+      /set RECONCILE_GROUPS.* was refused: .*answered 400/,
+    );
+  });
+});
+
 test('documents without a workflow are ignored or reported, as it is set', async () => {
   for (const mode of ['ignore', 'report'] as const) {
     await withSilentStage({ environment: { RECONCILE_ADOPT: mode } }, async (stage) => {

@@ -71,6 +71,16 @@ function pageOf(all: readonly Row[], { offset, limit }: Asked, meta = {}): Answe
   };
 }
 
+test('a listing that is refused in its midst, and then altogether, comes to an end', async () => {
+  const { isComplete, failedParts } = await reportOver(60, (all, asked) =>
+    asked.offset > 16 || asked.times > 1 ? { status: 400 } : pageOf(all, asked),
+  );
+  assert.equal(isComplete, false);
+  assert.ok(failedParts.length <= 4, String(failedParts.length));
+  const front = failedParts.find(({ what }) => what.endsWith('its front once more'));
+  assert.match(front?.reason ?? '', /answered 400/);
+});
+
 test('a page that the provider does not know once is asked for again', async () => {
   const { documents, isComplete, listing } = await reportOver(100, (all, asked) =>
     asked.offset === 16 && asked.times === 1 ? { status: 404 } : pageOf(all, asked),

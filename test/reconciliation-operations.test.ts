@@ -68,6 +68,23 @@ test('runs for one document, however many, hide none that covered everything', a
   });
 });
 
+test('of one document that the settings leave out it is told why nothing was done', async () => {
+  const environment = {
+    RECONCILE_GROUPS: 'sales,/api/v1/group/legal/',
+    RECONCILE_ADOPT: 'ignore,/api/v1/group/legal/=adopt',
+  };
+  await withSilentStage({ environment }, async (stage) => {
+    const why = async (group: string): Promise<string | undefined> => {
+      const { id } = stage.sandbox.createDocument({ signers: 1, group });
+      const { examples } = await reconcile(stage, { documentId: id });
+      return examples.find(({ documentId }) => documentId === id)?.what;
+    };
+    assert.match((await why('others')) ?? '', /RECONCILE_GROUPS leaves out others/);
+    assert.match((await why('sales')) ?? '', /RECONCILE_ADOPT says to ignore it/);
+    assert.match((await why('legal')) ?? '', /^documentUnknown/);
+  });
+});
+
 test('what a run cannot mean is refused with the forms that there are', async () => {
   await withSilentStage({}, async (stage) => {
     await assert.rejects(reconcile(stage, { since: 'yesterday' }), (error: Error) =>

@@ -79,3 +79,11 @@ test('a kind that the settings name twice is registered once', async () => {
     ['all', 'signed'],
   );
 });
+
+test('an address that the provider writes another way is the same one', async () => {
+  const written = `${URL.replace('hooks', 'HOOKS')}/`;
+  const provider = providerWith([{ url: written, notify: 'all', active: true }]);
+  const report = await heal(provider);
+  assert.deepEqual(report.created, ['signed', 'realtime']);
+  assert.deepEqual(report.strangers, []);
+});

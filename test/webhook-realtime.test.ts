@@ -124,12 +124,6 @@ const nothing: [name: string, event: () => unknown][] = [
     'an unknown event without a status',
     () => documentEvent(randomUUID(), 'document.painted', { status: undefined }),
   ],
-  ['no data', () => ({ ...documentEvent(randomUUID()), data: undefined })],
-  ['data that is a list', () => ({ ...documentEvent(randomUUID()), data: [1] })],
-  [
-    'an ID that is a path',
-    () => documentEvent('../x', 'document.rejected', { resourceUri: '/api/v1/document/../' }),
-  ],
 ];
 for (const [name, event] of nothing) {
   test(`an event with ${name} is acknowledged and ignored`, async () => {
@@ -139,6 +133,40 @@ for (const [name, event] of nothing) {
     assert.equal(webhook.stored.length, before);
   });
 }
+
+const UNREADABLE_SIGNER = { uuid: '../x', resourceUri: '/api/v1/signer/../' };
+const ofNobody: [name: string, event: () => object][] = [
+  ['no data', () => ({ ...documentEvent(randomUUID()), data: undefined })],
+  ['data that is a list', () => ({ ...documentEvent(randomUUID()), data: [1] })],
+  [
+    'an ID that is a path',
+    () => documentEvent('../x', 'document.rejected', { resourceUri: '/api/v1/document/../' }),
+  ],
+  [
+    'a signer’s ID that is a path, and no document',
+    () => recipientEvent('../x', 'recipient.completed', UNREADABLE_SIGNER),
+  ],
+];
+for (const [name, event] of ofNobody) {
+  test(`an event that tells a status, with ${name}, is set aside for people to see`, async () => {
+    assert.equal((await webhook.send(signed(event()))).status, 200);
+    const message = webhook.stored.at(-1);
+    const entries = message?.kind === 'delivery' ? message.input.setAside : [];
+    assert.deepEqual(
+      entries.map(({ reason }) => reason),
+      ['no readable ID'],
+    );
+  });
+}
+
+test('an event of a signer whose ID cannot be read makes its document ask the provider', async () => {
+  const documentId = randomUUID();
+  const event = recipientEvent(documentId, 'recipient.completed', UNREADABLE_SIGNER);
+  assert.equal((await webhook.send(signed(event))).status, 200);
+  const message = webhook.stored.at(-1);
+  assert.ok(message?.kind === 'notice');
+  assert.equal(message.document.documentId, documentId);
+});
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const readable: [name: string, created: () => unknown][] = [

@@ -31,7 +31,7 @@ export type RealtimeNews =
   | { readonly kind: 'notice'; readonly document: NamedDocument }
   /** A signer whose document is not named: it has to be routed. */
   | { readonly kind: 'unrouted'; readonly change: StatusChange }
-  /** The same, at a time that cannot be believed; or a bounce, which cannot be routed. */
+  /** The same, at a time that cannot be believed; a bounce of it; or news of nobody knows whom. */
   | { readonly kind: 'setAside'; readonly entry: SetAsideEntry }
   /** Nothing that changes a status. */
   | { readonly kind: 'ignored' };
@@ -94,17 +94,21 @@ export function parseRealtime(bytes: Buffer, nowMs: number): RealtimeNews {
   const { object, event, created, data } = envelope.data;
   if (object !== 'document' && object !== 'recipient') return IGNORED;
   const time = checkTime(parseAnyTime(created), nowMs);
-  const parsed = Data.safeParse(data);
-  if (!parsed.success) return IGNORED;
-  return object === 'document'
-    ? readDocument(event, time, parsed.data)
-    : readRecipient(event, time, parsed.data, created);
+  const said = Data.safeParse(data).data ?? Data.parse({});
+  const news = object === 'document' ? readDocument : readRecipient;
+  return news(event, time, said, created);
 }
 
-function readDocument(event: string, { at }: CheckedTime, data: Data): RealtimeNews {
+function readDocument(
+  event: string,
+  { at }: CheckedTime,
+  data: Data,
+  created: unknown,
+): RealtimeNews {
   const documentId = idOf('document', data.uuid) ?? idOf('document', data.resourceUri);
   const word = documentStatusBy(event, data);
-  if (documentId === undefined || word === undefined) return IGNORED;
+  if (word === undefined) return IGNORED;
+  if (documentId === undefined) return ofNobodyKnown({ event, created, data, status: word });
   const labels = labelsOf(data);
   const document = { documentId, ...labels };
   if (at === undefined) return { kind: 'notice', document };
@@ -144,11 +148,14 @@ function readRecipient(
   const word =
     data.status === undefined ? RECIPIENT_EVENTS.get(event) : signerStatusOf(data.status);
   const isBounce = event === BOUNCED;
-  if (id === undefined || (word === undefined && !isBounce)) return IGNORED;
+  if (word === undefined && !isBounce) return IGNORED;
   const documentId = idOf('document', data.documentResourceUri) ?? idOf('document', data.document);
   const document = documentId === undefined ? undefined : { documentId, ...labelsOf(data) };
+  if (document !== undefined && (at === undefined || id === undefined)) {
+    return { kind: 'notice', document };
+  }
+  if (id === undefined) return ofNobodyKnown({ event, created, data, status: word });
   if (at === undefined) {
-    if (document !== undefined) return { kind: 'notice', document };
     const entry = showEntry({ event, created, signer: id, status: word });
     return { kind: 'setAside', entry: { reason: problem, entry } };
   }
@@ -166,6 +173,20 @@ function readRecipient(
   if (change !== undefined && !isBounce) return { kind: 'unrouted', change };
   const entry = showEntry({ event, created, signer: id });
   return { kind: 'setAside', entry: { reason: 'a bounce without its document', entry } };
+}
+
+interface OfNobody {
+  readonly event: string;
+  readonly created: unknown;
+  readonly data: Data;
+  readonly status: string | undefined;
+}
+
+/** It tells a status, and nothing that it says names whose: people are to see it. */
+function ofNobodyKnown({ event, created, data, status: word }: OfNobody): RealtimeNews {
+  const { uuid, resourceUri } = data;
+  const entry = showEntry({ event, created, uuid, resourceUri, status: word });
+  return { kind: 'setAside', entry: { reason: 'no readable ID', entry } };
 }
 
 function readSigner(recipient: z.infer<typeof Recipient>): SignerSnapshot[] {

@@ -30,7 +30,9 @@ export function readReconciliationSettings(settings: Settings): ReconciliationSe
 function readPolicy(settings: Settings): ReconciliationSettings['policy'] {
   return {
     listing: settings.oneOf('RECONCILE_LISTING', ['auto', 'cache', 'groups'], 'auto'),
-    groups: settings.list('RECONCILE_GROUPS').flatMap((group) => readGroup(settings, group)),
+    groups: settings
+      .list('RECONCILE_GROUPS')
+      .flatMap((group) => readGroup(settings, 'RECONCILE_GROUPS', group)),
     adoption: readAdoption(settings),
     pageSize: settings.wholeNumber('RECONCILE_PAGE_SIZE', 500, { min: 20, max: 1000 }),
     patienceMs: settings.durationMs('RECONCILE_PATIENCE', '20m'),
@@ -43,10 +45,10 @@ function readPolicy(settings: Settings): ReconciliationSettings['policy'] {
   };
 }
 
-function readGroup(settings: Settings, group: string): string[] {
+function readGroup(settings: Settings, name: string, group: string): string[] {
   const slug = groupSlugOf(group);
   if (slug !== undefined) return [slug];
-  settings.problem(`RECONCILE_GROUPS holds what is no group's slug: ${group}`);
+  settings.problem(`${name} holds what is no group's slug: ${group}`);
   return [];
 }
 
@@ -60,7 +62,7 @@ function readAdoption(settings: Settings): ReconciliationPolicy['adoption'] {
     if (mode === undefined) {
       settings.problem(`RECONCILE_ADOPT is none of ${ADOPTION_MODES.join(', ')}: ${item}`);
     } else if (group === undefined) otherwise = mode;
-    else byGroup[group] = mode;
+    else for (const slug of readGroup(settings, 'RECONCILE_ADOPT', group)) byGroup[slug] = mode;
   }
   return { otherwise, byGroup: { ...byGroup } };
 }

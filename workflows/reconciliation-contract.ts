@@ -338,6 +338,8 @@ export interface ReconcileDocumentsInput extends ComparisonTerms {
   readonly documentIds: readonly string[];
   /** No listing showed most of what is open here: it may be another account's. */
   readonly isAccountDoubtful?: true;
+  /** Somebody asked for it by its ID, and is told why nothing was done about it. */
+  readonly isNamed?: true;
 }
 
 export interface ReconcileDocumentsResult {

@@ -290,6 +290,11 @@ export function withPageRead(
 /** A listing of unknown length is given up with so many pages one after another. */
 const LOST_IN_A_ROW = 2;
 
+/** The same of what a listing has behind the length that it told. */
+export function isLostBehind({ lost = 0 }: ListingCursor): boolean {
+  return lost >= LOST_IN_A_ROW;
+}
+
 /**
  * The cursor after a page was given up: nobody knows how its neighbours meet, nor their pace.
  * @param lostInARow as many as end a listing of unknown length

@@ -37,6 +37,7 @@ import {
   hasMoreThanTold,
   initialReconciliation,
   isIdle,
+  isLostBehind,
   newCursor,
   nextOffsets,
   outgrown,
@@ -126,6 +127,12 @@ const LISTING_END = 'listing-end';
 
 /** Runs from before that took every page for as long as the others, and an empty one for none. */
 const SHORT_PAGES = 'short-pages';
+
+/** Runs from before that took a front that was refused when read again for an empty one. */
+const REFUSED_AGAIN = 'refused-again';
+
+/** Runs from before that asked for ever for what lies behind a listing's end and fails for ever. */
+const LOST_BEHIND = 'lost-behind-the-end';
 
 /** Pages of a hundred deliveries whose entries set aside are tried again; the rest is told of. */
 const SET_ASIDE_PAGES = 50;
@@ -233,11 +240,17 @@ class Reconciliation {
     return prepared;
   }
 
-  #choose(kind: ListingKind, { policy, previousStartedAt }: PrepareReconciliationResult): void {
+  /** @param instead why the one that was tried first is not read */
+  #choose(
+    kind: ListingKind,
+    { policy, previousStartedAt }: PrepareReconciliationResult,
+    instead = '',
+  ): void {
     const { since } = this.#state.scope;
     const groups = this.#groups(policy.groups);
     if (kind === 'groups' && groups.length === 0) {
-      this.#lose('the listing by groups', 'it needs the groups by name: set RECONCILE_GROUPS');
+      const reason = 'it needs the groups by name: set RECONCILE_GROUPS';
+      this.#lose('the listing by groups', `${reason}${instead}`);
     }
     const segments = segmentsOf(kind, groups, {
       ...(since === undefined ? {} : { since }),
@@ -310,7 +323,8 @@ class Reconciliation {
     if (isBusy || this.#mustContinueAsNew()) return false;
     const cursor = this.#cursor(prepared);
     if (hasMore(cursor, inFlight.length)) return true;
-    return hasMoreThanTold(cursor, inFlight.length) && patched(LISTING_END);
+    if (!hasMoreThanTold(cursor, inFlight.length) || !patched(LISTING_END)) return false;
+    return !isLostBehind(cursor) || !patched(LOST_BEHIND);
   }
 
   #askNext(prepared: PrepareReconciliationResult, segment: ListingSegment): PagesInFlight {
@@ -438,7 +452,7 @@ class Reconciliation {
     if (prepared.policy.listing === 'auto' && segment.kind === 'cache') {
       const { cursor: _refused, ...rest } = this.#state;
       this.#state = rest;
-      this.#choose('groups', prepared);
+      this.#choose('groups', prepared, ` (${nameOf(segment)} was refused: ${reason})`);
       return false;
     }
     this.#lose(nameOf(segment), reason);
@@ -519,6 +533,7 @@ class Reconciliation {
     const asked = this.#ask(prepared, segment, { offsets: [offset], part: this.#partAt(offset) });
     const page = await asked.answer;
     if (page instanceof Error) return page;
+    if (page.refused !== undefined && patched(REFUSED_AGAIN)) return new Error(page.refused);
     this.#state = { ...this.#state, pagesReadAgain: this.#state.pagesReadAgain + 1 };
     this.#fold(prepared, page, true);
     return page;
@@ -613,6 +628,7 @@ class Reconciliation {
             ...this.#terms(prepared, part),
             documentIds,
             ...(showsFewOfOurs(this.#state) && { isAccountDoubtful: true }),
+            ...(this.#state.scope.documentId !== undefined && { isNamed: true }),
           },
         ],
       )

@@ -20,6 +20,12 @@ export interface Left {
   readonly hints: readonly LeftEntry[];
 }
 
+/** Of entries, in the input. */
+interface Positions {
+  readonly changes: readonly Pick<LeftEntry, 'index'>[];
+  readonly hints: readonly Pick<LeftEntry, 'index'>[];
+}
+
 /** Shown per reason; a result must stay far below a payload's 2 MB whatever the callback's size. */
 const EXAMPLES_SHOWN = 20;
 const REASONS_SHOWN = 20;
@@ -58,7 +64,7 @@ export function leftAfter(before: Left, result: DeliverChangesResult): Left {
 }
 
 /** The named news that is among what is given, by its positions there. */
-export function namedAmong(named: readonly NamedNews[], given: Left): NamedNews[] {
+export function namedAmong(named: readonly NamedNews[], given: Positions): NamedNews[] {
   const changes = positionsOf(given.changes);
   const hints = positionsOf(given.hints);
   return named
@@ -70,7 +76,7 @@ export function namedAmong(named: readonly NamedNews[], given: Left): NamedNews[
     .filter((news) => news.changes.length + news.hints.length > 0);
 }
 
-function positionsOf(entries: readonly LeftEntry[]): ReadonlyMap<number, number> {
+function positionsOf(entries: Positions['changes']): ReadonlyMap<number, number> {
   return new Map(entries.map(({ index }, position) => [index, position]));
 }
 

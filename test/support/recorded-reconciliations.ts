@@ -100,6 +100,18 @@ export const reconciliations: Scenarios = {
       return finished(stage, workflowId);
     },
   },
+  'reconciliation-front-refused': {
+    subscribes: false,
+    environment: { ...LISTED_ALONE, ...IMPATIENT },
+    async run(stage) {
+      create(stage, 100);
+      stage.sandbox.changeFaults({ slowListingMs: 500 });
+      const { workflowId } = await startReconciliation(stage);
+      await until(async () => (await pagesOf(stage, workflowId)).answered > 1);
+      stage.sandbox.changeFaults({ listings: 'groups' });
+      return finished(stage, workflowId);
+    },
+  },
   'reconciliation-of-a-moving-list': {
     subscribes: false,
     environment: LISTED_ALONE,
