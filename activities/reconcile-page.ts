@@ -242,9 +242,13 @@ async function readPage(
   }
 }
 
-/** Behind a first page that it gave, the provider's 404 is a lag, or a fault on the way. */
+/**
+ * Behind a first page that it gave, the provider's 404 is a lag, or a fault on the way. A first one
+ * is believed where it stays.
+ */
 function noPage(offset: number): string {
-  if (offset === 0) return 'the provider has no such listing (404)';
+  const isBelieved = offset === 0 && Context.current().info.attempt >= WHOLE_PAGE_ATTEMPTS;
+  if (isBelieved) return 'the provider has no such listing (404)';
   const message = `The provider does not know the rows from ${offset} of its listing (404).`;
   throw retryable(FAILURE_TYPES.unavailable, message);
 }

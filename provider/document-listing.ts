@@ -32,7 +32,7 @@ export interface DocumentPage {
 
 const count = z.coerce.number().int().nonnegative().optional().catch(undefined);
 const pageShape = z.object({
-  meta: z.object({ next: z.unknown(), total_count: count }).optional().catch(undefined),
+  meta: z.object({ next: z.unknown().optional(), total_count: count }).optional().catch(undefined),
   objects: z.array(z.unknown()),
 });
 
@@ -50,18 +50,25 @@ export function listingParameters(query: DocumentListingQuery): Record<string, s
   };
 }
 
-/** The page in an answer; undefined where it is none. */
-export function documentPage(json: unknown, date: unknown): DocumentPage | undefined {
+/**
+ * The page in an answer; undefined where it is none. Whether another one follows is for `next` to
+ * say; where it is not there at all, the count says it.
+ */
+export function documentPage(
+  json: unknown,
+  { date, offset }: { readonly date: unknown; readonly offset: number },
+): DocumentPage | undefined {
   const page = pageShape.safeParse(json).data;
   if (page === undefined) return undefined;
   const documents = page.objects.map((each) => documentSnapshot(each));
   const readable = documents.filter((each) => each !== undefined);
   const dateMs = typeof date === 'string' ? Date.parse(date) : NaN;
   const { next, total_count: total } = page.meta ?? {};
+  const isMoreCounted = next === undefined && offset + documents.length < (total ?? 0);
   return {
     documents: readable,
     unreadable: documents.length - readable.length,
-    hasNext: next !== null && next !== undefined && next !== '',
+    hasNext: isMoreCounted || (next !== null && next !== undefined && next !== ''),
     ...(total !== undefined && { total }),
     ...(!Number.isNaN(dateMs) && { providerTime: new Date(dateMs).toISOString() }),
   };

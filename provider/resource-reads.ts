@@ -49,7 +49,8 @@ export function reads(calls: JsonCalls): Reads {
     },
     async listDocuments(query, options) {
       const call = { path: '/document/', query: listingParameters(query), signal: options?.signal };
-      return await calls.getWith(call, (json, headers) => documentPage(json, headers['date']));
+      const { offset } = query;
+      return await calls.getWith(call, (json, { date }) => documentPage(json, { date, offset }));
     },
     async listNotifications(options) {
       return (await calls.get('/notifications/', options?.signal, notificationsOf)) ?? [];

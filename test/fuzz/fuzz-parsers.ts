@@ -117,7 +117,7 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
   listing: {
     input: bytesOf(pageAnswer),
     check: answered((json) => {
-      const page = documentPage(json, '+275760-09-13');
+      const page = documentPage(json, { date: '+275760-09-13', offset: 0 });
       for (const each of page?.documents ?? []) SnapshotShape.parse(each);
     }),
   },

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { LISTINGS_AT_ONCE, oddListings, startListingFuzz } from './fuzz-listings.js';
 import { PARSERS, runParser } from './fuzz-parsers.js';
 import { startRouteFuzz, type Tally } from './fuzz-route.js';
 import { hostileRequest } from './hostile-requests.js';
@@ -8,7 +9,7 @@ export interface FuzzPlan {
   /** A quarter of them go to the route, the rest to the parsers in equal shares. */
   readonly cases: number;
   readonly seed: number;
-  /** The route or one parser alone, with all cases; everything unless told. */
+  /** One of them alone, with all cases; all but `listings` unless told: these take seconds each. */
   readonly target?: string | undefined;
   /** Of a failure: repeats that one case. */
   readonly path?: string | undefined;
@@ -20,6 +21,9 @@ export interface FuzzReport {
   readonly tally: Tally;
 }
 
+export const LISTINGS = 'listings';
+
+/** All that take no longer than some milliseconds for a case. */
 export const TARGETS: readonly string[] = ['route', ...Object.keys(PARSERS)];
 
 /** Runs a plan. @throws Error with the smallest failing case and how to run it again */
@@ -30,8 +34,7 @@ export async function runFuzz(plan: FuzzPlan): Promise<FuzzReport> {
   for (const target of targets) {
     const share = plan.target === undefined ? shareOf(target, plan.cases) : plan.cases;
     const parameters = { numRuns: share, seed: plan.seed, ...(plan.path && { path: plan.path }) };
-    const details =
-      target === 'route' ? await fuzzRoute(parameters, tally) : fuzzParser(target, parameters);
+    const details = await fuzz(target, parameters, tally);
     cases += details.numRuns;
     if (details.failed) throw new Error(failureText(target, share, details));
   }
@@ -44,7 +47,12 @@ function shareOf(target: string, cases: number): number {
 }
 
 type Details = fc.RunDetails<unknown>;
-type Parameters = Readonly<Pick<fc.Parameters, 'numRuns' | 'seed' | 'path'>>;
+type Parameters = Readonly<Pick<fc.Parameters, 'seed' | 'path'>> & { readonly numRuns: number };
+
+async function fuzz(target: string, parameters: Parameters, tally: Tally): Promise<Details> {
+  if (target === 'route') return fuzzRoute(parameters, tally);
+  return target === LISTINGS ? fuzzListings(parameters) : fuzzParser(target, parameters);
+}
 
 async function fuzzRoute(parameters: Parameters, tally: Tally): Promise<Details> {
   const route = await startRouteFuzz();
@@ -57,9 +65,23 @@ async function fuzzRoute(parameters: Parameters, tally: Tally): Promise<Details>
   }
 }
 
+/** A case is several listings, read at the same time. */
+async function fuzzListings(parameters: Parameters): Promise<Details> {
+  const listings = await startListingFuzz();
+  try {
+    const property = fc.asyncProperty(oddListings, (odd) => listings.check(odd));
+    const numRuns = Math.ceil(parameters.numRuns / LISTINGS_AT_ONCE);
+    const details = await fc.check(property, { ...parameters, numRuns, endOnFailure: true });
+    return { ...(details as Details), numRuns: details.numRuns * LISTINGS_AT_ONCE };
+  } finally {
+    await listings.close();
+  }
+}
+
 function fuzzParser(name: string, parameters: Parameters): Details {
   const parser = PARSERS[name];
-  if (!parser) throw new Error(`no such target: ${name}; there are ${TARGETS.join(', ')}`);
+  if (!parser)
+    throw new Error(`no such target: ${name}; there are ${[...TARGETS, LISTINGS].join(', ')}`);
   const property = fc.property(parser.input, (bytes) => {
     runParser(parser, bytes);
   });
