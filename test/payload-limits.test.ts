@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { withinPayload } from '../activities/result-size.js';
-import { createDataConverter, decodePayload } from '../codec/data-converter.js';
+import { createDataConverter } from '../codec/data-converter.js';
 import { readEncryptionKeys } from '../codec/encryption-keys.js';
 import { Settings } from '../configuration/settings.js';
 import { documentSnapshot } from '../provider/document-snapshot.js';
@@ -32,6 +32,7 @@ import {
 import { dueSignerEvent, OWED_MAX, type DueSignerEvent } from '../workflows/signer-events.js';
 import { viewOf } from '../workflows/document-view.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
+import { inputOf } from './support/workflow-input.js';
 
 /** What Temporal's server takes as one payload. */
 const TEMPORAL_MAX_BYTES = 2 * 1024 * 1024;
@@ -83,12 +84,7 @@ for (const [how, keys] of [
         assert.equal(await inbox.store({ kind: 'delivery', digest, input }), 'stored');
         const stored: CallbackDeliveryInput[] = [];
         for (let part = 1; part <= parts; part += 1) {
-          const handle = client.workflow.getHandle(callbackWorkflowId(digest, part));
-          const { events } = await handle.fetchHistory();
-          const begun = events?.[0]?.workflowExecutionStartedEventAttributes;
-          const payload = begun?.input?.payloads?.[0];
-          assert.ok(payload);
-          stored.push(await decodePayload(client.options.loadedDataConverter, payload));
+          stored.push(await inputOf(client, callbackWorkflowId(digest, part)));
         }
         assert.deepEqual(
           stored.flatMap(({ changes }) => changes),

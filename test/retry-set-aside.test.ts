@@ -12,6 +12,7 @@ import {
   type RetrySetAsideResult,
 } from '../workflows/contract.js';
 import { withSilentStage } from './support/reconciling.js';
+import { inputOf } from './support/workflow-input.js';
 
 test('entries that are set aside night after night are delivered under IDs of one length', () => {
   const ids = new Set<string>();
@@ -61,13 +62,8 @@ test('a further try knows the documents that callbacks named, and counts what a 
     // A later run's.
     assert.deepEqual(await attempt(1, Date.now()), [0, 1]);
     assert.deepEqual(await attempt(2, Date.now() + 60_000), [0, 1]);
-    const again = client.workflow.getHandle(idOfAgain(workflowId, [1]));
-    const { events } = await again.fetchHistory();
-    const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-    const redelivered = client.options.loadedDataConverter.payloadConverter.fromPayload(
-      payload ?? {},
-    );
-    assert.deepEqual((redelivered as CallbackDeliveryInput).named, [{ ...named[0], changes: [0] }]);
+    const again = await inputOf<CallbackDeliveryInput>(client, idOfAgain(workflowId, [1]));
+    assert.deepEqual(again.named, [{ ...named[0], changes: [0] }]);
     provider.close();
   });
 });
