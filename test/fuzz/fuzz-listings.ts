@@ -17,6 +17,9 @@ const ENVIRONMENT = {
   RECONCILE_PATIENCE: '12s',
 };
 
+/** Most runs are continued as new, some of them several times. */
+const SHORT_RUNS = { 'limit.historyCount.suggestContinueAsNew': 40 };
+
 /** Listings that are read at the same time. */
 export const oddListings: fc.Arbitrary<readonly OddListing[]> = fc.array(oddListing, {
   minLength: LISTINGS_AT_ONCE,
@@ -39,7 +42,7 @@ export async function startListingFuzz(): Promise<ListingFuzz> {
     answer(request, response);
   });
   const environment = { ...ENVIRONMENT, LEGALESIGN_API_URL: `${provider.origin}/api/v1` };
-  const stage = await openStage({ subscribes: false, environment });
+  const stage = await openStage({ subscribes: false, environment, dynamicConfig: SHORT_RUNS });
   const checkOne = async (listing: OddListing): Promise<void> => {
     const group = `group-${served.size}`;
     const serving = new ServedListing(listing);
