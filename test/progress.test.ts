@@ -165,6 +165,22 @@ describe('the same news in any order', () => {
   });
 });
 
+describe('of one second and one rank', () => {
+  const early = T(2).replace('.000Z', '.200Z');
+  const late = T(2).replace('.000Z', '.700Z');
+  const [foo, bar] = ['unknown-foo', 'unknown-bar'] as const;
+  const cases: [name: string, one: StatusReport, other: StatusReport][] = [
+    ['two pictures', shown(early, 'created', { a: 'sent' }), shown(late, 'created', { a: 'sent' })],
+    ['two unknown words', shown(T(2), foo, { a: foo }), shown(T(2), bar, { a: bar })],
+    ['two changes', batch(signer('a', 'sent', early)), batch(signer('a', 'sent', late))],
+  ];
+  for (const [name, one, other] of cases) {
+    test(`${name} end in the same progress, whichever came first`, () => {
+      assert.deepEqual(seen(after(one, other)), seen(after(other, one)));
+    });
+  }
+});
+
 describe("a signer's status", () => {
   test('is the latest by time, whatever arrived last', () => {
     const progress = after(batch(signer('a', 'signed', T(9))), batch(signer('a', 'visited', T(3))));

@@ -361,7 +361,8 @@ function compare<Status>(
     a.position - b.position ||
     number(a.status) - number(b.status) ||
     // Two unknown words of equal rank: any order, but always the same one.
-    (String(a.status) < String(b.status) ? -1 : 1)
+    compareTexts(String(a.status), String(b.status)) ||
+    compareTexts(a.at, b.at)
   );
 }
 
@@ -422,8 +423,15 @@ function later<Status>(
   const difference =
     secondsOf(shown.modified) - secondsOf(known.modified) ||
     number(shown.status) - number(known.status) ||
-    (known.source < shown.source ? -1 : 1);
+    compareTexts(known.source, shown.source) ||
+    compareTexts(String(shown.status), String(known.status)) ||
+    compareTexts(shown.modified, known.modified);
   return difference > 0 ? shown : known;
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /**
