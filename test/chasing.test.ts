@@ -117,6 +117,15 @@ describe('a document without chasing', () => {
   });
 });
 
+describe('a deadline sent by hand', () => {
+  for (const deadline of ['+012026-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', 'soon', 5]) {
+    test(`that is no time a search can find, such as ${deadline}, changes nothing`, () => {
+      const terms = { deadline } as { deadline: string };
+      assert.equal(withTerms(tracked(), terms, T0).deadline, undefined);
+    });
+  }
+});
+
 describe('reminders', () => {
   const state = tracked({ reminders: ['3d', '7d'] });
 

@@ -337,6 +337,7 @@ describe('a signal sent by hand without its content', () => {
     await handle.signal('trackingRequested');
     await handle.signal('trackingRequested', 'everything');
     await handle.signal('trackingRequested', { group: 5, signers: [{}] });
+    await handle.signal('trackingRequested', { deadline: '+012026-01-01T00:00:00Z' });
     await assert.rejects(handle.executeUpdate('waitForChange'), WorkflowUpdateFailedError);
     await stage.sandbox.completeDocument(documentId);
     assert.equal((await ended(documentId)).kind, 'completed');

@@ -181,8 +181,10 @@ function report(snapshot: NonNullable<StatusReport['snapshot']>): StatusReport {
   return { source: 'provider', changes: [], snapshot };
 }
 
+/** One that Temporal's search knows: another, sent by hand, would block the document for ever. */
 function isTime(text: unknown): text is string {
-  return typeof text === 'string' && !Number.isNaN(Date.parse(text));
+  if (typeof text !== 'string' || Number.isNaN(Date.parse(text))) return false;
+  return /^\d{4}-/.test(new Date(text).toISOString());
 }
 
 /** Somebody has seen the document at the provider: an earlier "unknown" was a lag. */
