@@ -11,8 +11,14 @@ import {
   type ProgressView,
   type TrackingTerms,
 } from '../client/index.js';
-import { documentWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.js';
+import {
+  documentWorkflowId,
+  SEARCH_ATTRIBUTES,
+  statusChangedSignal,
+  WORKFLOW_TYPES,
+} from '../workflows/contract.js';
 import type { LookUpDocumentResult } from '../workflows/contract.js';
+import { documentStart } from '../workflows/document-start.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -322,6 +328,33 @@ test('signers are announced one by one where that is asked for, each once', asyn
       `signer.signed/${b}`,
     ].sort(),
   );
+});
+
+test('a document that the provider showed late is followed up as the worker is configured', async () => {
+  const documentId = randomUUID();
+  const signer = { subject: 'signer', id: randomUUID() } as const;
+  // Begun by a callback: no starter tells it how documents are followed up.
+  await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+    ...documentStart({ documentId }),
+    taskQueue: stage.taskQueue,
+  });
+  // It has been answered: the configured deadline comes with the answer.
+  await until(async () => (await stage.countersign.progress(documentId)).deadline);
+  await stage.countersign.trackDocument(documentId, {
+    signers: [{ id: signer.id, status: 'sent' }],
+  });
+  const change = {
+    ...signer,
+    status: 'signed',
+    at: new Date().toISOString(),
+    position: 0,
+  } as const;
+  await handleOf(documentId).signal(statusChangedSignal, { source: 'batch', changes: [change] });
+  await viewWhere(documentId, ({ announcements = [] }) =>
+    announcements.some(({ event }) => event === `signer.signed/${signer.id}`),
+  );
+  await stage.countersign.stop(documentId, 'nobody is to sign it');
+  await handleOf(documentId).result();
 });
 
 test('every message is described for people, in the workflow’s own metadata', async () => {

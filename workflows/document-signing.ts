@@ -125,6 +125,9 @@ const OWED_BOUND = 'owed-bound';
 /** Runs from before it forgot the channels along with an answer that was taken back. */
 const EARLIER_POLICY = 'earlier-policy';
 
+/** Runs from before it forgot how a document is followed up along with such an answer. */
+const EARLIER_FOLLOW_UP = 'earlier-follow-up';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -150,6 +153,7 @@ class DocumentSigning {
   async run(): Promise<SigningOutcome> {
     for (;;) {
       this.#payOwed();
+      this.#keepFollowUp();
       const step = nextStep(this.#state, Date.now(), this.#owedMax());
       switch (step.kind) {
         case 'ask':
@@ -437,6 +441,13 @@ class DocumentSigning {
   #earlierPolicy(): OutcomePolicy | undefined {
     const { earlierPolicy } = this.#state;
     return earlierPolicy && patched(EARLIER_POLICY) ? earlierPolicy : undefined;
+  }
+
+  #keepFollowUp(): void {
+    const { lookUp, earlierPolicy, followUp } = this.#state;
+    const told = earlierPolicy?.followUp;
+    if (lookUp || !told || told === followUp || !patched(EARLIER_FOLLOW_UP)) return;
+    this.#state = { ...this.#state, followUp: told };
   }
 
   #payOwed(): void {

@@ -1,5 +1,7 @@
 /** The ways of a document that is chased, or whose signers are announced. */
-import { documentWorkflowId } from '../../workflows/contract.js';
+import { randomUUID } from 'node:crypto';
+import { documentWorkflowId, WORKFLOW_TYPES } from '../../workflows/contract.js';
+import { documentStart } from '../../workflows/document-start.js';
 import {
   attemptedAgain,
   completed,
@@ -93,6 +95,24 @@ export const chasedDocuments: Scenarios = {
       await completed(handleOf(stage, id), 'lookUpDocument');
       await stage.countersign.trackDocument(id, { signers });
       await until(() => hasAnnounced(handleOf(stage, id), 'document.stalled'));
+      await stage.countersign.stop(id, 'the provider does not show it');
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
+  'document-followed-up-after-an-absence': {
+    subscribes: false,
+    environment: { NOTIFY_SIGNER_EVENTS: 'signed' },
+    async run(stage) {
+      const id = randomUUID();
+      const signer = { subject: 'signer', id: randomUUID() } as const;
+      // Begun by a callback: no starter tells it how documents are followed up.
+      const { taskQueue } = stage;
+      const start = { ...documentStart({ documentId: id }), taskQueue };
+      await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, start);
+      await completed(handleOf(stage, id), 'lookUpDocument');
+      await stage.countersign.trackDocument(id, { signers: [{ id: signer.id, status: 'sent' }] });
+      await tell(stage, id, { ...signer, status: 'signed' });
+      await until(() => hasAnnounced(handleOf(stage, id), 'signer.signed'));
       await stage.countersign.stop(id, 'the provider does not show it');
       return finished(stage, documentWorkflowId(id));
     },
