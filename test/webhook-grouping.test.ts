@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { CallbackInbox, InboxMessage, StoreResult } from '../webhook/callback-inbox.js';
 import { BusyError, UnavailableError } from '../webhook/errors.js';
-import { GroupingInbox } from '../webhook/grouping-inbox.js';
+import { GroupingInbox, groupMessage } from '../webhook/grouping-inbox.js';
 import { isOutage } from '../webhook/temporal-outage.js';
 import type { CallbackDeliveryInput } from '../workflows/contract.js';
 
@@ -260,4 +260,22 @@ test('notices and signers without a document come along; batches and hints go al
     named: [{ documentId, tag: 'order-17', changes: [], hints: [0] }],
     setAside: [{ reason: 'odd', entry: '{}' }],
   });
+});
+
+test('a group that is brought as one joins no other, which would not say what is in it', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  const first = fill(setting);
+  const waiting = [report(), report()];
+  const members = [report(), { kind: 'notice', document: { documentId: 'noticed' } }] as const;
+  const storing = [...waiting, groupMessage(members, 0)].map((message) => inbox.store(message));
+  temporal.write(0).succeed();
+  await first[0];
+  for (const { succeed } of temporal.writes) succeed();
+  await Promise.all([...first, ...storing]);
+  const told = temporal.writes.flatMap(({ message }) =>
+    message.kind === 'delivery' ? named(message.input) : [],
+  );
+  const expected = [...waiting, ...members].map(({ document }) => document.documentId);
+  assert.deepEqual(told.toSorted(), expected.toSorted());
 });

@@ -48,10 +48,15 @@ export function isMember(message: InboxMessage): message is GroupMember {
     case 'report':
       return isOfChangesAlone(message.report);
     case 'delivery':
-      return message.input.source === 'realtime' && message.input.held === undefined;
+      return isPlain(message.input);
     case 'hint':
       return false;
   }
+}
+
+/** What is a group already, as the spool hands it over, has more than a group has a place for. */
+function isPlain({ source, held, named }: CallbackDeliveryInput): boolean {
+  return source === 'realtime' && held === undefined && named === undefined;
 }
 
 /** A group has no place for bounces: they go alone, and are few. */
