@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { CallbackInbox, InboxMessage, StoreResult } from '../webhook/callback-inbox.js';
-import { UnavailableError } from '../webhook/errors.js';
+import { BusyError, UnavailableError } from '../webhook/errors.js';
 import { AliveMark } from '../webhook/spool/alive-mark.js';
 import { CallbackSpool } from '../webhook/spool/callback-spool.js';
 import { createSpoolCounters, showSpool } from '../webhook/spool-metrics.js';
@@ -246,6 +246,21 @@ test('a message that turns out to be refused is set apart, and the others go on'
   const line = setting.log.find((each) => each.includes('set apart'));
   assert.match(line ?? '', /"documentId":"poison".*BlobSize/);
   assert.equal((await recordFiles(setting.folder)).length, 1);
+});
+
+test('what is handed over where all writes are taken is tried again, and not set apart', async (context) => {
+  const setting = await setUp(context);
+  const { temporal } = setting;
+  temporal.isAway();
+  await setting.store('0', '1', '2');
+  let busy = 2;
+  temporal.answer = () => {
+    busy -= 1;
+    return busy < 0 ? 'stored' : Promise.reject(new BusyError());
+  };
+  await idle(setting);
+  assert.deepEqual(temporal.taken, ['0', '1', '2']);
+  assert.equal(await setting.metric('failed_total'), 0);
 });
 
 test('what was set apart is tried again now and then, after what waits', async (context) => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { leadingGroup } from './callback-group.js';
 import type { CallbackInbox, InboxMessage, StoreResult } from './callback-inbox.js';
+import { BusyError } from './errors.js';
 import { groupMessage } from './grouping-inbox.js';
 import { HandoverPace } from './handover-pace.js';
 import { HandoverSuspicion } from './handover-suspicion.js';
@@ -219,8 +220,10 @@ export class SpoolHandover {
   }
 }
 
+/** Callers come again where all writes are taken; what waits here is to be tried again too. */
 function isAway(outcome: Outcome): boolean {
-  return 'error' in outcome && isOutage(outcome.error);
+  if (!('error' in outcome)) return false;
+  return outcome.error instanceof BusyError || isOutage(outcome.error);
 }
 
 /** Undefined: nothing that this version knows. It is told when its turn comes. */
