@@ -527,6 +527,19 @@ test('of many that wait, those that may share a write do, in order, and one that
   assert.equal(setting.spooling.report().failedEntries, 1);
 });
 
+test('an outage that begins with few makes no group of them, and later groups no smaller', async (context) => {
+  const setting = await setUp(context, { groupsFrom: 10 });
+  const { temporal } = setting;
+  temporal.isAway();
+  await storeNotices(setting, ['0', '1']);
+  const later = numbers(2, 40);
+  await storeNotices(setting, later);
+  temporal.isBack();
+  await idle(setting);
+  assert.ok(temporal.asked.slice(0, -1).every((documentIds) => !documentIds.includes(' ')));
+  assert.deepEqual(temporal.taken, ['0', numbers(1, 40).join(' ')]);
+});
+
 test('where Temporal is slow, few that wait share a write, too', async (context) => {
   const setting = await setUp(context, { groupsFromMs: 200 });
   const { temporal } = setting;

@@ -98,7 +98,10 @@ export class SpoolHandover {
       const count = isMany ? this.#groupMost : atOnce;
       const near = Math.min(NEIGHBOURS + this.#failures, NEIGHBOURS_MOST);
       const waiting = await spool.next(this.#failures === 0 ? count : near);
-      if (waiting.length === 0 && spool.isIdle) break;
+      if (waiting.length === 0) {
+        if (spool.isIdle) break;
+        continue;
+      }
       if (isMany) await this.#handOverMany(waiting, signal);
       else if (this.#failures === 0) await this.#handOver(waiting);
       else await this.#probe(waiting);
