@@ -334,6 +334,20 @@ test('a dozen that are never answered hold up nobody behind them', async (contex
   assert.equal(await setting.metric('failed_total'), 12);
 });
 
+test('one that is never answered, and comes before one that already is not, is set apart, too', async (context) => {
+  const setting = await setUp(context, { retryEveryMs: 20 });
+  const { temporal } = setting;
+  temporal.answer = (id) => (id.startsWith('odd') ? Promise.reject(AWAY) : 'stored');
+  await setting.store('odd', ...numbers(0, 20));
+  await until(async () => (await setting.metric('failed_total')) === 1);
+  const askedBefore = temporal.asked.length;
+  // What had failed is handed over after all others.
+  await until(() => temporal.asked.lastIndexOf('odd') >= askedBefore);
+  await setting.store('odder', ...numbers(20, 60));
+  await until(async () => (await setting.metric('failed_total')) === 2, 10_000);
+  await until(() => numbers(20, 60).every((id) => temporal.taken.includes(id)));
+});
+
 test('while Temporal answers nothing at all, only the first is tried, so the order is kept', async (context) => {
   const setting = await setUp(context, { answers: () => Promise.resolve(false) });
   setting.temporal.isAway();

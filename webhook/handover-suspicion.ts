@@ -18,9 +18,14 @@ export class HandoverSuspicion<Message> {
 
   /** Temporal did not take it. Whether it is now clear that the message is to blame. */
   failed(message: Message): boolean {
-    // A second one that fails clears nobody.
-    if (this.#suspect === undefined) this.#suspect = message;
-    else if (message === this.#suspect && this.#othersPassed) this.#strikes += 1;
+    if (message === this.#suspect) {
+      if (this.#othersPassed) this.#strikes += 1;
+    } else if (this.#suspect === undefined || this.#othersPassed) {
+      // A second one that fails right after it clears nobody; one that is in front of it by now is
+      // suspected instead.
+      this.#suspect = message;
+      this.#strikes = 0;
+    }
     this.#othersPassed = false;
     if (this.#strikes < STRIKES) return false;
     this.#clear();
