@@ -17,6 +17,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SpoolFullError, type SpoolEntry } from '../webhook/spool/callback-spool.js';
+import { RecordFile } from '../webhook/spool/record-file.js';
 import {
   appendAll,
   fileHandles,
@@ -473,3 +474,27 @@ test(
     assert.deepEqual(await takeAll(two.spool), ['a']);
   },
 );
+
+test('what fails while what had failed before begins to wait again is kept once', async (context) => {
+  const { spool } = await openSpool(context, await makeFolder());
+  const fail = async (text: string): Promise<void> => {
+    await appendAll(spool, [text]);
+    for (const entry of await spool.next(1)) await spool.setFailed(entry);
+  };
+  await fail('1');
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const seal = context.mock.method(RecordFile.prototype, 'seal');
+  seal.mock.mockImplementationOnce(async function (this: RecordFile) {
+    await this.seal();
+    await held;
+  });
+  const retried = spool.retryFailed();
+  await fail('2');
+  release();
+  await retried;
+  await fail('3');
+  await spool.retryFailed();
+  assert.equal(spool.status().entries, 3);
+  assert.deepEqual(await takeAll(spool), ['1', '2', '3']);
+});

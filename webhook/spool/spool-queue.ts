@@ -96,8 +96,9 @@ export class SpoolQueue {
 
   /** What has failed waits again, behind the rest. */
   async retryFailed(): Promise<void> {
-    await this.#logs.failed.seal();
+    // Before the file is closed: what fails meanwhile goes to another one, and does not wait yet.
     this.#files.push(...this.#failed.splice(0));
+    await this.#logs.failed.seal();
   }
 
   /** The first so many that are not settled; what has failed before comes last. */
