@@ -585,6 +585,28 @@ test('where a group is too much for Temporal, smaller ones are handed over', asy
   assert.deepEqual(temporal.taken.join(' ').split(' '), numbers(0, 200));
 });
 
+test('groups that a passing trouble made smaller become larger again', async (context) => {
+  const setting = await setUp(context, { groupsFrom: 10, limitBytes: 2 ** 23 });
+  const { temporal } = setting;
+  temporal.isAway();
+  await setting.store('0');
+  await storeNotices(setting, numbers(1, 3_000));
+  let troubles = 7;
+  const groups: number[] = [];
+  temporal.answer = (documentIds) => {
+    const members = documentIds.split(' ').length;
+    if (members > 1 && troubles > 0) {
+      troubles -= 1;
+      return Promise.reject(AWAY);
+    }
+    groups.push(members);
+    return 'stored';
+  };
+  await idle(setting);
+  assert.equal(temporal.taken.join(' ').split(' ').length, 3_000);
+  assert.ok(Math.max(...groups) > 100, groups.join(' '));
+});
+
 test('it is told how much waits and for how long', async (context) => {
   const setting = await setUp(context);
   setting.temporal.isAway();

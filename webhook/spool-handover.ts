@@ -34,6 +34,9 @@ const GROUPS_FROM = 250;
 const GROUPS_FROM_MS = 2_500;
 const GROUP_MAX_MEMBERS = 500;
 
+/** After as many in a row that were taken, groups that had become smaller may be twice as large. */
+const GROUPS_UNTIL_LARGER = 10;
+
 const PROGRESS_EVERY_MS = 5000;
 
 /** What is handed over, and to whom. */
@@ -72,6 +75,8 @@ export class SpoolHandover {
   /** What the latest one took. */
   #msPerEntry = 0;
   #groupMost = GROUP_MAX_MEMBERS;
+  /** In a row, of that size. */
+  #groupsTaken = 0;
 
   constructor(options: SpoolHandoverOptions) {
     this.#options = options;
@@ -102,8 +107,10 @@ export class SpoolHandover {
         if (spool.isIdle) break;
         continue;
       }
-      if (isMany) await this.#handOverMany(waiting, signal);
-      else if (this.#failures === 0) await this.#handOver(waiting);
+      if (isMany) {
+        await this.#handOverMany(waiting, signal);
+        this.#sizeGroups();
+      } else if (this.#failures === 0) await this.#handOver(waiting);
       else await this.#probe(waiting);
       if (this.#failures > 0) {
         this.#pace.stop();
@@ -154,6 +161,7 @@ export class SpoolHandover {
       this.#failures += 1;
       // It may only have been too much for the time that a write has.
       this.#groupMost = Math.ceil(entries.length / 2);
+      this.#groupsTaken = 0;
     } else if ('error' in outcome) {
       // One of them may be to blame: it is found by trying each.
       for (const entry of entries) {
@@ -163,6 +171,15 @@ export class SpoolHandover {
     } else {
       for (const entry of entries) await this.#conclude(entry, outcome);
     }
+  }
+
+  /** It may only have been a passing trouble that made them smaller. */
+  #sizeGroups(): void {
+    if (this.#failures > 0) return;
+    this.#groupsTaken += 1;
+    if (this.#groupsTaken < GROUPS_UNTIL_LARGER) return;
+    this.#groupsTaken = 0;
+    this.#groupMost = Math.min(2 * this.#groupMost, GROUP_MAX_MEMBERS);
   }
 
   async #tryOut({ payload }: SpoolEntry): Promise<Outcome> {
