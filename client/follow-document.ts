@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  Client,
   isGrpcServiceError,
   ServiceError,
+  WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowExecutionStatusName, WorkflowHandle } from '@temporalio/client';
+import { lookUpOptions } from '../codec/data-converter.js';
 import {
   documentWorkflowId,
   progressQuery,
+  SEARCH_ATTRIBUTES,
   waitForChangeUpdate,
   waitForOutcomeUpdate,
 } from '../workflows/contract.js';
@@ -31,6 +35,21 @@ export class NotTrackedError extends Error {
   }
 }
 
+/** Its workflow ended, with an outcome or by somebody's hand: nothing comes of it any more. */
+export class DocumentClosedError extends Error {
+  override readonly name = 'DocumentClosedError';
+  readonly documentId: string;
+  readonly outcome: string;
+
+  constructor(documentId: string, outcome: string, cause: unknown) {
+    super(`document ${documentId} is closed (${outcome}): nothing is done about it any more`, {
+      cause,
+    });
+    this.documentId = documentId;
+    this.outcome = outcome;
+  }
+}
+
 /** Progress now, of an open document or of a closed one. */
 export async function followDocument(client: Client, documentId: string): Promise<ProgressView> {
   const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
@@ -39,7 +58,8 @@ export async function followDocument(client: Client, documentId: string): Promis
 
 /**
  * Waits for the next change; of a closed document that is the last one.
- * @throws RangeError for a revision that is no number
+ * @throws RangeError for a revision that is no number; DocumentClosedError where the workflow was
+ *   ended without an outcome, after its last change
  */
 export async function waitForChange(
   client: Client,
@@ -59,6 +79,7 @@ export async function waitForChange(
     );
     // A run that continues as new answers early.
     if (view.revision > afterRevision || view.outcome) return view;
+    await requireUnbroken(client, documentId);
   }
 }
 
@@ -68,7 +89,25 @@ function requireRevision(afterRevision: number): void {
   throw new RangeError(`not a revision, such as progress() shows it: ${afterRevision}`);
 }
 
-/** Waits for the outcome: of a document that lingers, from the moment on at which it has one. */
+const BROKEN: readonly WorkflowExecutionStatusName[] = [
+  'TERMINATED',
+  'FAILED',
+  'TIMED_OUT',
+  'CANCELLED',
+];
+
+/** Somebody, or Temporal, ended it: its last view would be asked for without a pause, for ever. */
+async function requireUnbroken(client: Client, documentId: string): Promise<void> {
+  const { status, outcome } = await standing(client, documentId);
+  if (BROKEN.includes(status)) {
+    throw new DocumentClosedError(documentId, outcome ?? status.toLowerCase(), undefined);
+  }
+}
+
+/**
+ * Waits for the outcome: of a document that lingers, from the moment on at which it has one.
+ * @throws DocumentClosedError where the workflow was ended without one
+ */
 export async function waitForOutcome(
   client: Client,
   documentId: string,
@@ -81,10 +120,23 @@ export async function waitForOutcome(
     const outcome = await waiting(client, options, () =>
       openOr<SigningOutcome | undefined>(
         () => patiently(() => handle.executeUpdate(waitForOutcomeUpdate)),
-        () => tracked(documentId, () => handle.result() as Promise<SigningOutcome>),
+        () => tracked(documentId, () => resultOf(client, handle, documentId)),
       ),
     );
     if (outcome) return outcome;
+  }
+}
+
+async function resultOf(
+  client: Client,
+  handle: WorkflowHandle,
+  documentId: string,
+): Promise<SigningOutcome> {
+  try {
+    return (await handle.result()) as SigningOutcome;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    throw await closedError(client, documentId, error);
   }
 }
 
@@ -153,4 +205,35 @@ async function tracked<Answer>(documentId: string, ask: () => Promise<Answer>): 
     if (error instanceof WorkflowNotFoundError) throw new NotTrackedError(documentId, error);
     throw error;
   }
+}
+
+/** Why nothing can be told a document, or awaited of it. */
+export async function closedError(
+  client: Client,
+  documentId: string,
+  cause: unknown,
+): Promise<Error> {
+  try {
+    const { status, outcome } = await standing(client, documentId);
+    return new DocumentClosedError(documentId, outcome ?? status.toLowerCase(), cause);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return new NotTrackedError(documentId, error);
+    throw error;
+  }
+}
+
+interface Standing {
+  readonly status: WorkflowExecutionStatusName;
+  readonly outcome: string | undefined;
+}
+
+async function standing(client: Client, documentId: string): Promise<Standing> {
+  const { workflow } = new Client(lookUpOptions(client));
+  const { status, typedSearchAttributes } = await workflow
+    .getHandle(documentWorkflowId(documentId))
+    .describe();
+  return {
+    status: status.name,
+    outcome: typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome),
+  };
 }

@@ -43,11 +43,11 @@ export type {
 export { readConfiguration } from './configuration.js';
 export type { ClientConfiguration } from './configuration.js';
 export type { CreatedDocument, DocumentRequest } from './create-document.js';
-export { NotTrackedError } from './follow-document.js';
+export { DocumentClosedError, NotTrackedError } from './follow-document.js';
 export type { WaitOptions } from './follow-document.js';
 export type { DocumentFilter, ListedDocument } from './list-documents.js';
 export type { ReconciliationRun } from './reconcile.js';
-export { DocumentClosedError, TermsRefusedError } from './repair-document.js';
+export { TermsRefusedError } from './repair-document.js';
 export { TrackingFailedError } from './track-document.js';
 
 /** A connection to Countersign, which is to say to Temporal and to the provider. */
@@ -68,7 +68,8 @@ export interface Countersign {
   progress(documentId: string): Promise<ProgressView>;
   /**
    * Resolves as soon as anything changes after `afterRevision` (see `progress`).
-   * @throws NotTrackedError; RangeError for a revision that is no number
+   * @throws NotTrackedError; RangeError for a revision that is no number; DocumentClosedError where
+   *   the workflow was terminated, after its last change
    */
   waitForChange(
     documentId: string,
@@ -78,7 +79,7 @@ export interface Countersign {
   /**
    * Resolves once archived, rejected, removed, expired or stopped. Temporal takes ten such waits
    * (and waits for a change) at a time on one document: share one where more wait.
-   * @throws NotTrackedError
+   * @throws NotTrackedError; DocumentClosedError where the workflow was terminated without one
    */
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
   /**

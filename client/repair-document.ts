@@ -1,33 +1,16 @@
 /** What operations, and applications on their behalf, tell an open document. */
-import { Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { WorkflowHandle } from '@temporalio/client';
-import { lookUpOptions } from '../codec/data-converter.js';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import {
   changeTermsUpdate,
   documentWorkflowId,
   refreshSignal,
   retrySignal,
-  SEARCH_ATTRIBUTES,
   stopSignal,
 } from '../workflows/contract.js';
 import type { ChasingTerms, ProgressView } from '../workflows/contract.js';
-import { NotTrackedError } from './follow-document.js';
+import { closedError } from './follow-document.js';
 import { checkedId } from './track-document.js';
-
-/** The document has its outcome, and its workflow ended: nothing can be told it any more. */
-export class DocumentClosedError extends Error {
-  override readonly name = 'DocumentClosedError';
-  readonly documentId: string;
-  readonly outcome: string;
-
-  constructor(documentId: string, outcome: string, cause: unknown) {
-    super(`document ${documentId} is closed (${outcome}): nothing is done about it any more`, {
-      cause,
-    });
-    this.documentId = documentId;
-    this.outcome = outcome;
-  }
-}
 
 /** The workflow refuses what it was told; the message says why. */
 export class TermsRefusedError extends Error {
@@ -78,22 +61,5 @@ async function tell<Answer>(
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw await closedError(client, documentId, error);
-  }
-}
-
-async function closedError(
-  client: Client,
-  documentId: string,
-  cause: WorkflowNotFoundError,
-): Promise<Error> {
-  try {
-    const { workflow } = new Client(lookUpOptions(client));
-    const handle = workflow.getHandle(documentWorkflowId(documentId));
-    const { status, typedSearchAttributes } = await handle.describe();
-    const outcome = typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome);
-    return new DocumentClosedError(documentId, outcome ?? status.name.toLowerCase(), cause);
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return new NotTrackedError(documentId, error);
-    throw error;
   }
 }
