@@ -56,8 +56,8 @@ export class OptionValues {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const durationMs = parseDuration(text);
-    const timeMs = durationMs === undefined ? Date.parse(text) : nowMs - durationMs;
-    if (Number.isFinite(timeMs)) return new Date(timeMs).toISOString();
+    const time = new Date(durationMs === undefined ? text : nowMs - durationMs);
+    if (!Number.isNaN(time.getTime())) return time.toISOString();
     throw new UsageError(`--${name} is no time such as 2030-01-31T00:00:00Z or 7d: ${text}`);
   }
 }

@@ -79,6 +79,8 @@ describe('a wrong call', () => {
     [['list', '--limit', '0'], /--limit is no whole number from 1 on: 0/],
     [['list', '--limit'], /argument missing/],
     [['list', '--since', 'tuesday'], /--since is no time such as/],
+    [['list', '--since', '999999999d'], /--since is no time such as/],
+    [['wait', 'x', '--timeout', '30d'], /--timeout is 24d at most/],
     [['list', '--open', '--closed'], /exclude each other/],
     [['list', 'document'], /countersign list takes no further argument: document/],
     [['show'], /countersign show needs <document>/],

@@ -1,6 +1,10 @@
 import { EXIT_CODES } from '../command.js';
 import type { Action } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
+import { UsageError } from '../failures.js';
+
+/** Node's timers end at once where they are to last longer than 2 ** 31 ms. */
+const TIMEOUT_MAX_DAYS = 24;
 
 /** Waits for the outcome. */
 export const wait: Action = {
@@ -19,6 +23,11 @@ export const wait: Action = {
     const { values, positionals, terminal, json } = call;
     const [documentId = ''] = positionals;
     const timeoutMs = values.durationMs('timeout');
+    if (timeoutMs !== undefined && timeoutMs > TIMEOUT_MAX_DAYS * 86_400_000) {
+      throw new UsageError(
+        `--timeout is ${TIMEOUT_MAX_DAYS}d at most; without it there is no limit`,
+      );
+    }
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([call.signal, ...(timeout ? [timeout] : [])]);
     return withCountersign(call, async (countersign) => {
