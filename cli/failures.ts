@@ -26,9 +26,15 @@ export function shownFailure(error: unknown): ShownFailure {
   return { exitCode: exitCodeOf(error), lines };
 }
 
+/** What the SDK says of them is that they failed; why is their cause. By name: it loads slowly. */
+const WRAPPERS = ['WorkflowFailedError', 'ActivityFailure', 'ChildWorkflowFailure'];
+
 /** The client library advises what a program would call. */
-function inTermsOfCommands({ message }: Error): string {
-  return message.replace(/call trackDocument\('([^']*)'\)/, 'countersign track $1');
+function inTermsOfCommands(error: Error): string {
+  if (WRAPPERS.includes(error.name) && error.cause instanceof Error) {
+    return inTermsOfCommands(error.cause);
+  }
+  return error.message.replace(/call trackDocument\('([^']*)'\)/, 'countersign track $1');
 }
 
 function exitCodeOf(error: unknown): number {

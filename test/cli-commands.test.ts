@@ -220,6 +220,12 @@ test('a reconciliation prints its report, and again with --report', async () => 
   assert.match(out.join('\n'), /^missed by callbacks .*%\)$/m);
 });
 
+test('a reconciliation of what is no group says so', async () => {
+  const { code, notes } = await cli(['reconcile', '--group', "a'b"]);
+  assert.equal(code, 1);
+  assert.match(notes.join(), /no group's slug: a'b/);
+});
+
 test('Ctrl-C ends a reconciliation that nobody carries out, with 130', async () => {
   await stage.stopWorker();
   const stopping = new AbortController();
