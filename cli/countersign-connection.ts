@@ -4,8 +4,9 @@ import { UnreachableError } from './failures.js';
 import { readInstallation } from './installation.js';
 import type { Installation } from './installation.js';
 
-/** gRPC's UNAVAILABLE and DEADLINE_EXCEEDED. */
-const AWAY_CODES: readonly unknown[] = [14, 4];
+/** gRPC's codes. */
+const DEADLINE_EXCEEDED = 4;
+const UNAVAILABLE = 14;
 
 /**
  * Connects as the call's environment says, and closes whatever comes. The SDK is loaded here.
@@ -23,7 +24,8 @@ export async function withCountersign<Answer>(
   try {
     return await use(countersign, installation);
   } catch (error) {
-    throw isAway(error) ? temporalAway(installation, error) : error;
+    if (hasCode(error, UNAVAILABLE)) throw temporalAway(installation, error);
+    throw hasCode(error, DEADLINE_EXCEEDED) ? noAnswer(installation, error) : error;
   } finally {
     await countersign.close();
   }
@@ -38,11 +40,20 @@ function temporalAway({ temporalAddress }: Installation, cause: unknown): Unreac
   );
 }
 
+/** It was reached when the call began; a document is asked by way of a worker. */
+function noAnswer({ temporalAddress }: Installation, cause: unknown): UnreachableError {
+  return new UnreachableError(
+    `Temporal at ${temporalAddress} gave no answer in time. Documents answer only while a worker ` +
+      'runs:\nsee whether one does with `countersign doctor`.',
+    { cause },
+  );
+}
+
 /** The SDK wraps gRPC's errors, some of them twice. */
-function isAway(error: unknown): boolean {
+function hasCode(error: unknown, wanted: number): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
     const { code, details } = each as { code?: unknown; details?: unknown };
-    if (details !== undefined && AWAY_CODES.includes(code)) return true;
+    if (details !== undefined && code === wanted) return true;
   }
   return false;
 }

@@ -6,6 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ListedDocument, ProgressView, SigningOutcome } from '../client/index.js';
+import { withCountersign } from '../cli/countersign-connection.js';
+import { UnreachableError } from '../cli/failures.js';
 import type { Environment } from '../configuration/settings.js';
 import { runCli } from './support/cli.js';
 import type { CliEnding, CliOptions } from './support/cli.js';
@@ -224,6 +226,18 @@ test('a reconciliation of what is no group says so', async () => {
   const { code, notes } = await cli(['reconcile', '--group', "a'b"]);
   assert.equal(code, 1);
   assert.match(notes.join(), /no group's slug: a'b/);
+});
+
+test('where nobody answers in time the worker is thought of, not Temporal', async () => {
+  const late = Object.assign(new Error('late'), { code: 4, details: 'Deadline exceeded' });
+  const asking = withCountersign({ environment }, () => {
+    throw new Error('Failed to query Workflow', { cause: late });
+  });
+  await assert.rejects(asking, (error) => {
+    assert.ok(error instanceof UnreachableError);
+    assert.match(error.message, /answer only while a worker runs/);
+    return true;
+  });
 });
 
 test('Ctrl-C ends a reconciliation that nobody carries out, with 130', async () => {
