@@ -1,4 +1,5 @@
 /** What `countersign erase` does: takes a document out of the archive and out of Temporal. */
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { Client } from '@temporalio/client';
 import { eraseDocument, openArchive, planErasure } from '../activities/index.js';
@@ -37,11 +38,15 @@ export async function runErase(call: CommandCall): Promise<number> {
     return isErased || values.flag('dry-run') ? EXIT_CODES.ok : EXIT_CODES.failed;
 
     async function carryOut(): Promise<boolean> {
-      if (!json) terminal.print(textOf(plan));
+      const show = (): void => {
+        if (!json) terminal.print(textOf(plan));
+      };
+      if (plan.obstacle !== undefined || values.flag('dry-run') || !values.flag('yes')) show();
       if (plan.obstacle !== undefined) throw new Error(plan.obstacle);
       if (values.flag('dry-run')) return false;
       if (!values.flag('yes') && !(await isConfirmed(documentId))) return false;
-      await eraseDocument(erasure, plan);
+      // A reader that has gone away ends the process, with 0: unasked it is shown after the deed.
+      await eraseDocument(erasure, plan).finally(values.flag('yes') ? show : undefined);
       if (!json) terminal.print(`erased ${documentId}; a tombstone stays in the archive`);
       return true;
     }
@@ -68,8 +73,20 @@ function textOf({ files, histories, shared, unreadable }: ErasurePlan): string {
 /** Without a terminal nobody can say yes. */
 async function isConfirmed(documentId: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw new Error('nothing was erased: confirm with --yes');
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`Erase all of this for good? Type ${documentId}: `);
-  terminal.close();
+  const question = `Erase all of this for good? Type ${documentId}: `;
+  // On stderr: stdout may be a file, or hold JSON.
+  const answer = await answerTo(question, { input: process.stdin, output: process.stderr });
   return answer.trim() === documentId;
+}
+
+/** What is typed; nothing where Ctrl-C or Ctrl-D is: readline leaves its question open then. */
+export async function answerTo(
+  question: string,
+  streams: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream },
+): Promise<string> {
+  const terminal = createInterface(streams);
+  const closed = once(terminal, 'close').then(() => '');
+  const answer = await Promise.race([terminal.question(question), closed]);
+  terminal.close();
+  return answer;
 }

@@ -5,10 +5,12 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { EXIT_CODES } from '../cli/command.js';
+import { answerTo } from '../cli/erasing.js';
 import type { Environment } from '../configuration/settings.js';
 import { freshId } from './support/provider-stage.js';
 
@@ -57,4 +59,12 @@ test('a stderr that is closed ends no command', async () => {
   const line = `${COUNTERSIGN} subscriptions 2> >(exec true)`;
   const [, code] = await bash(line, { SANDBOX_PORT: '1' });
   assert.equal(code, EXIT_CODES.unreachable);
+});
+
+test('a question that Ctrl-D ends has no answer', async () => {
+  const input = new PassThrough();
+  input.end();
+  assert.equal(await answerTo('Sure? ', { input, output: new PassThrough() }), '');
+  const typed = Readable.from(['yes\n']);
+  assert.equal(await answerTo('Sure? ', { input: typed, output: new PassThrough() }), 'yes');
 });

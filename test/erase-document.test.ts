@@ -212,6 +212,16 @@ test('an erasure that dies between two histories is gone on with', async () => {
   assert.deepEqual((await receiptOf(id)).changes, []);
 });
 
+test('a document is erased also where nobody reads what the command says of it', async () => {
+  const { id } = await finished();
+  const command = `'${process.execPath}' --import tsx cli/run-process.ts erase ${id} --yes`;
+  await promisify(execFile)('bash', ['-c', `set -o pipefail; ${command} | true`], {
+    env: { ...process.env, ...stage.environment },
+    timeout: 60_000,
+  });
+  assert.ok((await receiptOf(id)).erasedAt);
+});
+
 test('an open document is not erased', async () => {
   const { id } = stage.sandbox.createDocument({ signers: 1, muted: 1 });
   await stage.countersign.trackDocument(id);
