@@ -188,6 +188,14 @@ test('a document is asked for, chased otherwise, and given up', async () => {
   assert.deepEqual([code, notes.join().includes('is not tracked')], [1, true]);
 });
 
+test('of several documents those are told that can be, and the others named', async () => {
+  const { documentId } = await created();
+  const [one, two] = [randomUUID(), randomUUID()];
+  const { code, out, notes } = await cli(['refresh', one, documentId, two, '--json']);
+  assert.deepEqual([code, out], [1, [JSON.stringify({ refreshed: [documentId] })]]);
+  for (const id of [one, two]) assert.match(notes.join(), new RegExp(`${id} is not tracked`));
+});
+
 test('callbacks are subscribed to, compared with what should be, and removed', async () => {
   const url = 'http://127.0.0.1:9/callbacks/legalesign/a-token-that-is-long';
   await json('subscribe', url, '--notify', 'rejected', '--notify', 'realtime');

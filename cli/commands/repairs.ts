@@ -3,7 +3,7 @@ import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
-import { UsageError } from '../failures.js';
+import { shownFailure, UsageError } from '../failures.js';
 
 const EXAMPLE_ID = '0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10';
 
@@ -85,9 +85,20 @@ async function tellEach(
   what: string,
 ): Promise<number> {
   return withCountersign(call, async (countersign) => {
-    for (const documentId of call.positionals) await countersign[signal](documentId);
-    const lines = call.positionals.map((documentId) => `document ${documentId} ${what}`);
-    say(call, { [name]: call.positionals }, lines);
+    const told: string[] = [];
+    const failures: unknown[] = [];
+    // One that has closed meanwhile must not keep the others waiting.
+    for (const documentId of call.positionals) {
+      await countersign[signal](documentId).then(
+        () => told.push(documentId),
+        (error: unknown) => failures.push(error),
+      );
+    }
+    const lines = told.map((documentId) => `document ${documentId} ${what}`);
+    if (told.length > 0) say(call, { [name]: told }, lines);
+    const [first, ...others] = failures;
+    for (const error of others) call.terminal.note(shownFailure(error).lines.join('\n'));
+    if (failures.length > 0) throw first;
     return EXIT_CODES.ok;
   });
 }
