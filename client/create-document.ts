@@ -2,7 +2,7 @@ import type { ProviderClient } from '../provider/provider-client.js';
 import { groupSlugOf, resourceUri } from '../provider/resource-uri.js';
 import { SIGNERS_MAX } from '../workflows/contract.js';
 import type { SignerSnapshot, TrackingTerms } from '../workflows/contract.js';
-import { checkedTerms, trackDocument, TrackingFailedError } from './track-document.js';
+import { checkedTerms, saidTerms, trackDocument, TrackingFailedError } from './track-document.js';
 import type { Start } from './track-document.js';
 
 /** The body of the provider's `POST /document/`; what is not named here is passed on as it is. */
@@ -41,7 +41,8 @@ export async function createDocument(
 ): Promise<CreatedDocument> {
   if (!provider) throw new Error('createDocument needs the provider: set LEGALESIGN_API_KEY');
   const group = groupSlugOf(request.group) ?? request.group;
-  const wanted = checkedTerms({ ...(request.tag ? { tag: request.tag } : {}), group, ...terms });
+  const labels = { ...(request.tag ? { tag: request.tag } : {}), group };
+  const wanted = checkedTerms({ ...labels, ...saidTerms(terms) });
   const { documentId } = await provider.createDocument({
     ...request,
     group: resourceUri('group', group),

@@ -126,7 +126,8 @@ export function checkedId(documentId: string): string {
  * @throws RangeError for more signers than are followed, and for a tag, a deadline, reminders or a
  *   stall that are none
  */
-export function checkedTerms(terms: TrackingTerms): TrackingTerms {
+export function checkedTerms(given: TrackingTerms): TrackingTerms {
+  const terms = saidTerms(given);
   const { deadline, signers = [], tag } = terms;
   if (signers.length > SIGNERS_MAX) {
     throw new RangeError(
@@ -140,4 +141,10 @@ export function checkedTerms(terms: TrackingTerms): TrackingTerms {
   const [problem] = chasingProblems(terms);
   if (problem !== undefined) throw new RangeError(problem);
   return deadline ? { ...terms, deadline: new Date(deadline).toISOString() } : terms;
+}
+
+/** What is `undefined` is not said, and takes the place of nothing that is. */
+export function saidTerms(terms: TrackingTerms): TrackingTerms {
+  const said = Object.entries(terms).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said);
 }

@@ -105,6 +105,18 @@ function remindersOf(view: ProgressView): number {
   return view.waitingFor[0]?.reminders ?? 0;
 }
 
+test('a term that is undefined takes the place of none that is known', async () => {
+  const unsaid = { deadline: undefined, group: undefined, tag: undefined };
+  // As an application sends it whose compiler tells undefined and left out not apart.
+  const documentId = await create(unsaid as unknown as TrackingTerms);
+  const { typedSearchAttributes: found } = await handleOf(documentId).describe();
+  assert.equal(found.get(SEARCH_ATTRIBUTES.documentGroup), 'test');
+  assert.match(found.get(SEARCH_ATTRIBUTES.documentTag) ?? '', /^tag-/);
+  const deadlineMs = found.get(SEARCH_ATTRIBUTES.documentDeadline)?.getTime() ?? 0;
+  assert.ok(deadlineMs > Date.now() + 29 * 86_400_000, String(deadlineMs));
+  await stage.sandbox.completeDocument(documentId);
+});
+
 describe('a document that its signer leaves lying', () => {
   test('has its signer reminded on schedule, and is found by search as long as it waits', async () => {
     const documentId = await create({ reminders: ['300ms', '1h'] });

@@ -96,8 +96,8 @@ async function versionsOf(target: Target): Promise<Version[]> {
 }
 
 async function* listVersions({ client, bucket }: Target, prefix: string): AsyncGenerator<Version> {
-  let from: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
-  while (from) {
+  let from: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  for (;;) {
     const page: Awaited<ReturnType<typeof listPage>> = await listPage(client, {
       ...{ Bucket: bucket, Prefix: prefix },
       ...from,
@@ -105,8 +105,13 @@ async function* listVersions({ client, bucket }: Target, prefix: string): AsyncG
     for (const each of page.Versions ?? []) yield versionFrom(each, false);
     for (const each of page.DeleteMarkers ?? []) yield versionFrom(each, true);
     const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
-    const isMore = page.IsTruncated === true && KeyMarker !== undefined;
-    from = isMore ? { KeyMarker, ...(VersionIdMarker && { VersionIdMarker }) } : undefined;
+    if (page.IsTruncated !== true) return;
+    if (KeyMarker === undefined) {
+      throw new Error(
+        `the versions under ${prefix} are more than listed, and no marker says where`,
+      );
+    }
+    from = { KeyMarker, ...(VersionIdMarker && { VersionIdMarker }) };
   }
 }
 

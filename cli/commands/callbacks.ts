@@ -50,6 +50,10 @@ function listLines(found: readonly StoredCallback[], { terminal }: CommandCall):
   );
 }
 
+function isCallbackId(text: string): boolean {
+  return text.startsWith('callback:');
+}
+
 /** Each reason once: where a key is missing, all callbacks of a time have the same. */
 function noteUnreadable(found: readonly StoredCallback[], { terminal }: CommandCall): void {
   const reasons = found.flatMap(({ unreadable }) => unreadable ?? []);
@@ -68,7 +72,9 @@ const show: Action = {
   example: 'countersign callbacks show callback:0f3a…',
   run: (call) =>
     withCallbacks(call, async (callbacks) => {
-      const { input, result, ...about } = await callbacks.show(call.positionals[0] ?? '');
+      const [id = ''] = call.positionals;
+      if (!isCallbackId(id)) throw new UsageError(`${id} is no callback's ID`);
+      const { input, result, ...about } = await callbacks.show(id);
       const { terminal } = call;
       if (call.json) {
         terminal.print(JSON.stringify({ ...about, input, result }, null, 2));
@@ -117,7 +123,7 @@ const replay: Action = {
     const [what = ''] = call.positionals;
     const to = call.values.text('to');
     if (to !== undefined) return postFile(call, what, to);
-    if (!what.startsWith('callback:')) {
+    if (!isCallbackId(what)) {
       throw new UsageError(`${what} is no callback's ID; to send a file, say where: --to <url>`);
     }
     return withCallbacks(call, async (callbacks) => {
