@@ -66,11 +66,12 @@ export function createReconcilePage(
   dependencies: ReconcilePageDependencies,
 ): Activities['reconcilePage'] {
   const listings = new PQueue({ concurrency: LISTINGS_AT_ONCE });
+  const turns = new PQueue({ concurrency: SIGNALS_AT_ONCE });
   const memory: LookUpMemory = { areMostUnknown: false };
   const followed = createFollowedDocuments(dependencies.client);
   const read: ReadPage = (input, signal) =>
     listings.add(() => readPage(dependencies.provider, input, signal));
-  const more = { ...dependencies, read, memory, followed };
+  const more = { ...dependencies, read, turns, memory, followed };
   return (input) => withFailures(() => withHeartbeat((note) => reconcilePages(more, input, note)));
 }
 
@@ -80,6 +81,11 @@ type Note = (details: unknown) => void;
 
 interface PageDependencies extends ReconcilePageDependencies {
   readonly read: ReadPage;
+  /**
+   * For documents that are asked or told, whatever their page: each page with as many of its own
+   * would make their workflows' answers come too late, and each attempt at a page begins anew.
+   */
+  readonly turns: PQueue;
   readonly memory: LookUpMemory;
   readonly followed: FollowedDocuments;
 }
@@ -299,7 +305,7 @@ async function compareAll(
 ): Promise<Compared[]> {
   const { attempt, scheduledTimestampMs } = Context.current().info;
   const repairsSinceMs = input.repairsSinceMs ?? (attempt > 1 ? scheduledTimestampMs : undefined);
-  const { client, memory, followed } = dependencies;
+  const { client, turns, memory, followed } = dependencies;
   const isIgnored = (snapshot: DocumentSnapshot): boolean =>
     comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
   const lookUp = { memory, followed, run: input.seed, isIgnored, repairsSinceMs };
@@ -319,9 +325,10 @@ async function compareAll(
   // Few documents need a call, and so a promise and a turn in the queue.
   const calls = documents.flatMap((snapshot, row) => {
     if (compared[row]) return [];
-    return async (): Promise<void> => {
-      compared[row] = await compare(snapshot);
-    };
+    return () =>
+      turns.add(async () => {
+        compared[row] = await compare(snapshot);
+      });
   });
   await allAtOnce(calls, SIGNALS_AT_ONCE);
   return compared.filter((each) => each !== undefined);

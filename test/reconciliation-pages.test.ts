@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { ReconcilePageInput } from '../workflows/contract.js';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createReconcilePage } from '../activities/reconcile-page.js';
+import { SIGNALS_AT_ONCE } from '../activities/signal-document.js';
+import { createProviderClient } from '../provider/provider-client.js';
+import { readConfiguration } from '../worker/configuration.js';
+import type { ReconcilePageInput, ReconcilePageResult } from '../workflows/contract.js';
 import { reconcile, startReconciliation, withSilentStage } from './support/reconciling.js';
 import type { Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -126,5 +132,37 @@ test('a listing of which no page can be read is lost, and absence from it means 
     const report = await reconcile(stage);
     assert.equal(report.failedParts.length, 2);
     assert.equal(report.unlisted, 0);
+  });
+});
+
+test('pages that are compared at the same time ask for no more documents at once than one', async () => {
+  await withSilentStage({}, async ({ client, environment, sandbox, taskQueue }) => {
+    sandbox.createDocuments(160, { signers: 1 });
+    const provider = createProviderClient(readConfiguration(environment).provider);
+    let [atOnce, most] = [0, 0];
+    // The archive is looked into for each document that is to begin.
+    const readReceipt = async (): Promise<undefined> => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      await delay(20);
+      atOnce -= 1;
+    };
+    const activity = createReconcilePage({ client, taskQueue, provider, archive: { readReceipt } });
+    const read = (offset: number): Promise<ReconcilePageResult> =>
+      new MockActivityEnvironment().run<[ReconcilePageInput], ReconcilePageResult, typeof activity>(
+        activity,
+        {
+          ...{ key: `run/${offset}`, seed: 'run', segment: { kind: 'cache' }, offset, limit: 40 },
+          adoption: { otherwise: 'adopt', byGroup: {} },
+          ...{ groups: [], graceMs: 0, failedSubjects: [] },
+        },
+      );
+    const pages = await Promise.all([0, 40, 80, 120].map(read));
+    assert.equal(
+      pages.reduce((sum, { counts }) => sum + counts.adopted, 0),
+      160,
+    );
+    assert.equal(most, SIGNALS_AT_ONCE);
+    provider.close();
   });
 });
