@@ -208,7 +208,8 @@ test(
 
 test('a page of 5,000 documents is read; to be asked for, it is refused in words', () => {
   const rows = Array.from({ length: 5000 }, () => ({ uuid: randomUUID(), status: '10' }));
-  const page = documentPage({ meta: { next: null }, objects: rows }, { date: undefined, offset: 0 });
+  const listed = { meta: { next: null }, objects: rows };
+  const page = documentPage(listed, { date: undefined, offset: 0 });
   assert.equal(page?.documents.length, 5000);
   const environment = { ...stage.environment, RECONCILE_PAGE_SIZE: '5000' };
   assert.throws(() => readConfiguration(environment), /RECONCILE_PAGE_SIZE.*1000/);
