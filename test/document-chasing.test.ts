@@ -212,6 +212,8 @@ test('a document that stalls after the provider did not know it is announced to 
   // Before a standstill is announced the provider is asked.
   await stage.countersign.changeTerms(documentId, { stalledAfter: '1ms' });
   await until(() => wasUnknown(documentId));
+  // Told in the same Workflow Task, that somebody has seen it would come before that answer.
+  await untilNothingIsAsked(documentId);
   const known = signers.map(({ id, status }) => ({ id, status }));
   await stage.countersign.trackDocument(documentId, { signers: known });
   await until(() => messagesOf(documentId).some(({ type }) => type === 'document.stalled'));
