@@ -91,26 +91,12 @@ export const reconciliations: Scenarios = {
   'reconciliation-front-lost': {
     subscribes: false,
     environment: { ...LISTED_ALONE, ...IMPATIENT },
-    async run(stage) {
-      create(stage, 30);
-      stage.sandbox.changeFaults({ slowListingMs: 500 });
-      const { workflowId } = await startReconciliation(stage);
-      await until(async () => (await pagesOf(stage, workflowId)).answered > 0);
-      stage.sandbox.changeFaults({ failPages: [0] });
-      return finished(stage, workflowId);
-    },
+    run: (stage) => runWithFaultsFrom(stage, { documents: 30, pages: 1 }, { failPages: [0] }),
   },
   'reconciliation-front-refused': {
     subscribes: false,
     environment: { ...LISTED_ALONE, ...IMPATIENT },
-    async run(stage) {
-      create(stage, 100);
-      stage.sandbox.changeFaults({ slowListingMs: 500 });
-      const { workflowId } = await startReconciliation(stage);
-      await until(async () => (await pagesOf(stage, workflowId)).answered > 1);
-      stage.sandbox.changeFaults({ listings: 'groups' });
-      return finished(stage, workflowId);
-    },
+    run: (stage) => runWithFaultsFrom(stage, { documents: 100, pages: 2 }, { listings: 'groups' }),
   },
   'reconciliation-of-a-moving-list': {
     subscribes: false,
@@ -329,6 +315,20 @@ export const reconciliations: Scenarios = {
     },
   },
 };
+
+/** Once so many pages were answered, the rest of the listing and its front have these faults. */
+async function runWithFaultsFrom(
+  stage: Stage,
+  { documents, pages }: { readonly documents: number; readonly pages: number },
+  faults: Parameters<Stage['sandbox']['changeFaults']>[0],
+): Promise<string> {
+  create(stage, documents);
+  stage.sandbox.changeFaults({ slowListingMs: 500 });
+  const { workflowId } = await startReconciliation(stage);
+  await until(async () => (await pagesOf(stage, workflowId)).answered >= pages);
+  stage.sandbox.changeFaults(faults);
+  return finished(stage, workflowId);
+}
 
 /** More rows go away with every page than neighbouring pages share. */
 function runOnMovingList(stage: Stage): Promise<string> {
