@@ -31,7 +31,10 @@ export interface Undelivered {
 }
 
 /** Whose document nobody named: their signers have to be routed. By position. */
-export function unnamedChanges({ changes, named = [] }: DeliverChangesInput): readonly number[] {
+export function unnamedChanges({
+  changes,
+  named = [],
+}: Pick<DeliverChangesInput, 'changes' | 'named'>): readonly number[] {
   const claimed = new Set(named.flatMap((news) => news.changes));
   return [...changes.keys()].filter((index) => !claimed.has(index));
 }

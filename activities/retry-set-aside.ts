@@ -10,6 +10,7 @@ import { namedAmong } from '../workflows/set-aside.js';
 import { formatHash, hash64 } from '../workflows/status-digest.js';
 import { withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
+import { unnamedChanges } from './parcels.js';
 import { listSetAside, readSetAside, type SetAsideDelivery } from './set-aside-deliveries.js';
 import { CALL_DEADLINE_MS, type Documents } from './signal-document.js';
 import type { SignerRoutes } from './signer-routes.js';
@@ -80,10 +81,10 @@ async function routableOf(
   routes: SignerRoutes,
   { input, indexes }: SetAsideDelivery,
 ): Promise<number[]> {
-  const named = new Set(input.named?.flatMap(({ changes }) => changes));
+  const unnamed = new Set(unnamedChanges(input));
   const signerIds = indexes.flatMap((index) => {
     const change = input.changes[index];
-    return change?.subject === 'signer' && !named.has(index) ? [change.id] : [];
+    return change?.subject === 'signer' && unnamed.has(index) ? [change.id] : [];
   });
   const { documents } = await routes.route(signerIds, {
     askProvider: true,
@@ -93,7 +94,7 @@ async function routableOf(
   return indexes.filter((index) => {
     const change = input.changes[index];
     if (change === undefined) return false;
-    return change.subject === 'document' || named.has(index) || documents.has(change.id);
+    return change.subject === 'document' || !unnamed.has(index) || documents.has(change.id);
   });
 }
 
@@ -118,13 +119,14 @@ async function redeliver(
   indexes: readonly number[],
 ): Promise<boolean> {
   const { source, receivedAt } = input;
+  const idAgain = idOfAgain(workflowId, indexes);
   const changes = indexes.flatMap((index) => input.changes[index] ?? []);
   const again = { changes: indexes.map((index) => ({ index })), hints: [] };
   const named = namedAmong(input.named ?? [], again);
   try {
     await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       client.workflow.start(WORKFLOW_TYPES.callbackDelivery, {
-        workflowId: idOfAgain(workflowId, indexes),
+        workflowId: idAgain,
         taskQueue,
         args: [{ source, receivedAt, changes, named, setAside: [] }],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -134,7 +136,7 @@ async function redeliver(
     return true;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return isOfThisActivity(client, idOfAgain(workflowId, indexes));
+    return isOfThisActivity(client, idAgain);
   }
 }
 

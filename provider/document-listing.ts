@@ -64,11 +64,11 @@ export function documentPage(
   const readable = documents.filter((each) => each !== undefined);
   const dateMs = typeof date === 'string' ? Date.parse(date) : NaN;
   const { next, total_count: total } = page.meta ?? {};
-  const isMoreCounted = next === undefined && offset + documents.length < (total ?? 0);
+  const isMoreCounted = offset + documents.length < (total ?? 0);
   return {
     documents: readable,
     unreadable: documents.length - readable.length,
-    hasNext: isMoreCounted || (next !== null && next !== undefined && next !== ''),
+    hasNext: next === undefined ? isMoreCounted : next !== null && next !== '',
     ...(total !== undefined && { total }),
     ...(!Number.isNaN(dateMs) && { providerTime: new Date(dateMs).toISOString() }),
   };

@@ -230,6 +230,12 @@ test('a reconciliation prints its report, and again with --report', async () => 
   assert.match(out.join('\n'), /^missed by callbacks .*%\)$/m);
 });
 
+test('what is no callback is not shown as one', async () => {
+  const { code, notes } = await cli(['callbacks', 'show', `document:${randomUUID()}`]);
+  assert.equal(code, 2);
+  assert.match(notes.join(), /document:\S+ is no callback's ID/);
+});
+
 test('a reconciliation of what is no group says so', async () => {
   const { code, notes } = await cli(['reconcile', '--group', "a'b"]);
   assert.equal(code, 1);

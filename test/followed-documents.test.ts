@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Client } from '@temporalio/client';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import {
   createFollowedDocuments,
   type FollowedDocuments,
 } from '../activities/followed-documents.js';
 import { FOLLOWED_QUERY, knownDocuments } from '../activities/known-documents.js';
 import { documentWorkflowId, type DocumentSnapshot } from '../workflows/contract.js';
+import { inActivity } from './support/in-activity.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -18,10 +18,6 @@ before(async () => {
 });
 
 after(() => stage.close());
-
-function inActivity<Result>(work: () => Promise<Result>): Promise<Result> {
-  return new MockActivityEnvironment().run(work);
-}
 
 /** Open, and shown by visibility. */
 async function followedDocument(): Promise<string> {

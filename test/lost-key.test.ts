@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { Client } from '@temporalio/client';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import {
   createPrepareReconciliation,
   type ReconciliationSurroundings,
@@ -17,6 +16,7 @@ import { createProviderClient, type ProviderClient } from '../provider/provider-
 import type { RunningWorker } from '../worker/main.js';
 import { documentWorkflowId, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type { CallbackDeliveryInput } from '../workflows/contract.js';
+import { inActivity } from './support/in-activity.js';
 import { clientWith, configurationWith, workerWith } from './support/other-keys.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -76,10 +76,6 @@ after(async () => {
 /** A document of which no callback tells: those of this stage's webhook are sealed as well. */
 function unheard(): ReturnType<Stage['sandbox']['createDocument']> {
   return stage.sandbox.createDocument({ signers: 1, muted: 1 });
-}
-
-function inActivity<Result>(work: () => Promise<Result>): Promise<Result> {
-  return new MockActivityEnvironment().run(work);
 }
 
 function surroundings(client: Client): ReconciliationSurroundings {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { createReconcilePage } from '../activities/reconcile-page.js';
 import { SIGNALS_AT_ONCE } from '../activities/signal-document.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
 import type { ReconcilePageInput, ReconcilePageResult } from '../workflows/contract.js';
+import { inActivity } from './support/in-activity.js';
 import { reconcile, startReconciliation, withSilentStage } from './support/reconciling.js';
 import type { Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -149,13 +149,12 @@ test('pages that are compared at the same time ask for no more documents at once
     };
     const activity = createReconcilePage({ client, taskQueue, provider, archive: { readReceipt } });
     const read = (offset: number): Promise<ReconcilePageResult> =>
-      new MockActivityEnvironment().run<[ReconcilePageInput], ReconcilePageResult, typeof activity>(
-        activity,
-        {
+      inActivity(() =>
+        activity({
           ...{ key: `run/${offset}`, seed: 'run', segment: { kind: 'cache' }, offset, limit: 40 },
           adoption: { otherwise: 'adopt', byGroup: {} },
           ...{ groups: [], graceMs: 0, failedSubjects: [] },
-        },
+        }),
       );
     const pages = await Promise.all([0, 40, 80, 120].map(read));
     assert.equal(

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRetrySetAside, idOfAgain } from '../activities/retry-set-aside.js';
 import { createSignerRoutes } from '../activities/signer-routes.js';
 import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
-import {
-  WORKFLOW_TYPES,
-  type CallbackDeliveryInput,
-  type RetrySetAsideResult,
-} from '../workflows/contract.js';
+import { WORKFLOW_TYPES, type CallbackDeliveryInput } from '../workflows/contract.js';
+import { inActivity } from './support/in-activity.js';
 import { withSilentStage } from './support/reconciling.js';
 import { inputOf } from './support/workflow-input.js';
 
@@ -52,10 +48,9 @@ test('a further try knows the documents that callbacks named, and counts what a 
     const scheduledTimestampMs = Date.now();
     const attempt = async (number: number, scheduledMs: number): Promise<number[]> => {
       const info = { attempt: number, scheduledTimestampMs: scheduledMs };
-      const environment = new MockActivityEnvironment(info);
-      const run = (): Promise<RetrySetAsideResult> => retry({ workflowIds: [workflowId] });
-      const report = await environment.run<[], RetrySetAsideResult, typeof run>(run);
-      return [report.redelivered, report.remaining];
+      const run = () => retry({ workflowIds: [workflowId] });
+      const { redelivered, remaining } = await inActivity(run, info);
+      return [redelivered, remaining];
     };
     assert.deepEqual(await attempt(1, scheduledTimestampMs), [1, 1]);
     assert.deepEqual(await attempt(2, scheduledTimestampMs), [1, 1]);

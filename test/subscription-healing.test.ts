@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { healSubscriptions } from '../activities/subscriptions.js';
 import type { Notification, Subscription } from '../provider/notifications.js';
 import { ProviderError, type ProviderErrorKind } from '../provider/provider-error.js';
@@ -10,6 +9,7 @@ import {
   type WantedSubscriptions,
 } from '../provider/subscription-plan.js';
 import type { SubscriptionReport } from '../workflows/contract.js';
+import { inActivity } from './support/in-activity.js';
 
 const URL = 'https://hooks.example.com/callbacks/legalesign';
 const WANTED: WantedSubscriptions = { url: URL, kinds: ['all', 'signed', 'realtime'] };
@@ -37,10 +37,7 @@ function heal(
   attempt = 1,
   wanted = WANTED,
 ): Promise<SubscriptionReport> {
-  const environment = new MockActivityEnvironment({ attempt });
-  return environment.run<[], SubscriptionReport, () => Promise<SubscriptionReport>>(() =>
-    healSubscriptions(provider, wanted),
-  );
+  return inActivity(() => healSubscriptions(provider, wanted), { attempt });
 }
 
 test('one kind that is refused does not keep the others from being registered', async () => {
