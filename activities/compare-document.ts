@@ -10,12 +10,14 @@ import {
 } from '../workflows/contract.js';
 import type {
   ComparisonTerms,
+  DocumentSigningInput,
   DocumentSnapshot,
   FollowUpPolicy,
   MissedChangesAnswer,
   OutcomeKind,
   ReconciliationMark,
   RowMark,
+  StatusReport,
 } from '../workflows/contract.js';
 import { INITIAL_PROGRESS, missedChanges } from '../workflows/progress.js';
 import { snapshotDigest } from '../workflows/status-digest.js';
@@ -25,8 +27,9 @@ import { findingOf, NO_FINDING, repairFinding, type Finding } from './missed-fig
 import {
   CALL_DEADLINE_MS,
   signalDocument,
+  startDocument,
   type Documents,
-  type SignalOptions,
+  type StartOptions,
 } from './signal-document.js';
 
 /** What comparing needs. */
@@ -161,15 +164,22 @@ async function askDocument(
 function tell(
   comparison: Comparison,
   snapshot: DocumentSnapshot,
-  reconciliation: ReconciliationMark,
-  options?: SignalOptions,
+  mark: ReconciliationMark,
 ): Promise<boolean> {
-  const { documentId, group, tag, signers } = snapshot;
-  const { followUp } = comparison;
+  const input = { ...startInput(comparison, snapshot), signers: snapshot.signers };
+  return signalDocument(comparison, input, reportOf(snapshot, mark));
+}
+
+function startInput(
+  { followUp }: Comparison,
+  { documentId, group, tag }: DocumentSnapshot,
+): DocumentSigningInput {
   const labels = { ...(group ? { group } : {}), ...(tag ? { tag } : {}) };
-  const input = { documentId, signers, ...labels, ...(followUp ? { followUp } : {}) };
-  const report = { source: 'reconciliation', changes: [], snapshot, reconciliation } as const;
-  return signalDocument(comparison, input, report, options);
+  return { documentId, ...labels, ...(followUp ? { followUp } : {}) };
+}
+
+function reportOf(snapshot: DocumentSnapshot, reconciliation: ReconciliationMark): StatusReport {
+  return { source: 'reconciliation', changes: [], snapshot, reconciliation };
 }
 
 type Closed = Extract<KnownDocument, { kind: 'closed' }>;
@@ -206,6 +216,7 @@ async function afterItsEnd(
     return isErased ? CLOSED : { ...finding, mark: markOf(finding) };
   }
   const begun = await adopt(comparison, snapshot, terms, { beginsAnew: true });
+  if (!begun) return OPEN;
   if (begun.mark !== ROW_MARKS.adopted) return begun;
   return { ...begun, example: { documentId, what: 'expired here, signed since: begun anew' } };
 }
@@ -257,21 +268,24 @@ async function adoptUnlessKnown(
   snapshot: DocumentSnapshot,
   terms: ComparisonNow,
 ): Promise<Compared> {
+  const adopted = await adopt(comparison, snapshot, terms);
+  if (adopted?.mark === ROW_MARKS.adopted) return adopted;
   // Visibility lags, and an earlier attempt may have started it a moment ago.
   const known = await describeDocument(comparison.client, snapshot);
   if (known.kind === 'closed') return afterItsEnd(comparison, snapshot, known, terms);
   if (known.kind === 'open') {
     return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
   }
-  return adopt(comparison, snapshot, terms);
+  return adopted ?? CLOSED;
 }
 
+/** @returns why it is not adopted, or that it is; undefined where it has a workflow */
 async function adopt(
   comparison: Comparison,
   snapshot: DocumentSnapshot,
   terms: ComparisonNow,
-  options?: SignalOptions,
-): Promise<Compared> {
+  options?: StartOptions,
+): Promise<Compared | undefined> {
   const { documentId } = snapshot;
   if ((await comparison.archive.readReceipt(documentId)) !== undefined) {
     return { ...findingOf('alreadyArchived', documentId), mark: ROW_MARKS.alreadyArchived };
@@ -281,9 +295,9 @@ async function adopt(
   }
   const missed = missedChanges(documentId, INITIAL_PROGRESS, snapshot);
   const mark: ReconciliationMark = { key: terms.key, missed, isAdoption: true };
-  const isOpen = await tell(comparison, snapshot, mark, options);
-  if (!isOpen) return CLOSED;
-  return { ...(await findRepair(comparison, snapshot, terms)), mark: ROW_MARKS.adopted };
+  const input = { ...startInput(comparison, snapshot), news: reportOf(snapshot, mark) };
+  if (!(await startDocument(comparison, input, options))) return undefined;
+  return { ...repairFinding(snapshot, mark, terms, terms.nowMs), mark: ROW_MARKS.adopted };
 }
 
 /** A signed contract is always worth its archive; an old rejection is no news to anybody. */

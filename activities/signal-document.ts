@@ -14,12 +14,6 @@ export interface Documents {
   readonly taskQueue: string;
 }
 
-/** How news is told. */
-export interface SignalOptions {
-  /** Also where the document has its outcome already. */
-  readonly beginsAnew?: boolean;
-}
-
 /** A development server takes some hundred signals a second, from this many callers or more. */
 export const SIGNALS_AT_ONCE = 16;
 
@@ -34,13 +28,10 @@ export function signalDocument(
   { client, taskQueue }: Documents,
   input: DocumentSigningInput,
   report: StatusReport,
-  { beginsAnew = false }: SignalOptions = {},
 ): Promise<boolean> {
-  const workflowIdReusePolicy = WorkflowIdReusePolicy.ALLOW_DUPLICATE;
-  return orClosed(client, () =>
+  return unlessStarted(client, () =>
     client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
       ...documentStart(input, report),
-      ...(beginsAnew && { workflowIdReusePolicy }),
       taskQueue,
       signal: statusChangedSignal,
       signalArgs: [report],
@@ -53,7 +44,7 @@ export function notifyDocument(
   { client, taskQueue }: Documents,
   input: DocumentSigningInput,
 ): Promise<boolean> {
-  return orClosed(client, () =>
+  return unlessStarted(client, () =>
     client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
       ...documentStart(input),
       taskQueue,
@@ -62,9 +53,35 @@ export function notifyDocument(
   );
 }
 
-async function orClosed(client: Client, signal: () => Promise<unknown>): Promise<boolean> {
+/** How a document is adopted. */
+export interface StartOptions {
+  /** Also where the document has its outcome already. */
+  readonly beginsAnew?: boolean;
+}
+
+/**
+ * Starts the workflow of a document that has none, with what there is to tell: a third of the calls
+ * that asking, signalling and asking once more would take.
+ * @returns whether it was started; false where there is one, open or with its outcome
+ */
+export function startDocument(
+  { client, taskQueue }: Documents,
+  input: DocumentSigningInput,
+  { beginsAnew = false }: StartOptions = {},
+): Promise<boolean> {
+  const workflowIdReusePolicy = WorkflowIdReusePolicy.ALLOW_DUPLICATE;
+  return unlessStarted(client, () =>
+    client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+      ...documentStart(input),
+      ...(beginsAnew && { workflowIdReusePolicy }),
+      taskQueue,
+    }),
+  );
+}
+
+async function unlessStarted(client: Client, call: () => Promise<unknown>): Promise<boolean> {
   try {
-    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, signal);
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, call);
     return true;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;

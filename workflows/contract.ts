@@ -172,6 +172,11 @@ export interface DocumentSigningInput extends TrackingTerms {
   readonly documentId: string;
   /** The starter's configuration, in force until a worker tells its own. */
   readonly followUp?: FollowUpPolicy;
+  /**
+   * What a reconciliation that adopts it was shown. Instead of `signers`: a worker that does not
+   * know of it yet asks the provider.
+   */
+  readonly news?: StatusReport;
   /** Set by continue-as-new alone; its shape is the workflow's own business. */
   readonly carried?: unknown;
 }

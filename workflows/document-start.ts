@@ -8,7 +8,7 @@ import {
   SEARCH_ATTRIBUTES,
 } from './contract.js';
 import type { DocumentSigningInput, DocumentStatus, StatusReport } from './contract.js';
-import { initialState, withReport } from './document-state.js';
+import { initialState } from './document-state.js';
 import { progressDigest } from './status-digest.js';
 
 /** What a document can be found by. */
@@ -63,7 +63,10 @@ export interface DocumentStart {
  * @param input the document, with what its starter knows of it
  * @param report the news for whose sake it is started, where there is any
  */
-export function documentStart(input: DocumentSigningInput, report?: StatusReport): DocumentStart {
+export function documentStart(
+  input: DocumentSigningInput,
+  report: StatusReport | undefined = input.news,
+): DocumentStart {
   const { documentId } = input;
   const signerIds = [...(input.signers ?? []).map(({ id }) => id), ...signerIdsOf(report)];
   const status = furthestStatus(report);
@@ -82,8 +85,7 @@ export function documentStart(input: DocumentSigningInput, report?: StatusReport
 /** Set at the start it is free, and right until the first change. Changes alone have none. */
 function startDigest(input: DocumentSigningInput, report?: StatusReport): string | undefined {
   if (!input.signers && !report?.snapshot) return undefined;
-  const state = initialState(input);
-  const { progress } = report ? withReport(state, report, 0) : state;
+  const { progress } = initialState(report ? { ...input, news: report } : input);
   return progressDigest(input.documentId, progress);
 }
 

@@ -96,7 +96,7 @@ export interface Attention {
  * @param nowMs since the epoch
  */
 export function initialState(input: DocumentSigningInput, nowMs = 0): DocumentState {
-  const { carried, followUp } = input;
+  const { carried, followUp, news } = input;
   if (carried !== undefined) return { trackedSinceMs: nowMs, ...(carried as DocumentState) };
   const state: DocumentState = {
     documentId: input.documentId,
@@ -104,13 +104,14 @@ export function initialState(input: DocumentSigningInput, nowMs = 0): DocumentSt
     ...(followUp === undefined ? {} : { followUp }),
     progress: INITIAL_PROGRESS,
     revision: 0,
-    mustAsk: input.signers === undefined,
+    mustAsk: input.signers === undefined && news?.snapshot === undefined,
     isVouchedFor: false,
     owed: [],
     announced: [],
     attention: {},
   };
-  return withDefaultDeadline(withTerms(state, input, nowMs), followUp, nowMs);
+  const asked = withTerms(state, input, nowMs);
+  return withDefaultDeadline(news ? withReport(asked, news, nowMs) : asked, followUp, nowMs);
 }
 
 /** What a starter asked for is added; what it leaves out stays. */
