@@ -26,7 +26,10 @@ export async function syncFolder(folder: string): Promise<void> {
 /** Creates a folder and those above it, durably. */
 export async function makeFolder(folder: string): Promise<void> {
   const firstMade = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  if (firstMade !== undefined) await syncFolder(dirname(firstMade));
+  if (firstMade === undefined) return;
+  for (let made = folder; made.length >= firstMade.length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
 }
 
 /** Moves a file or folder, durably, within one file system. */
