@@ -75,3 +75,21 @@ test('the tombstone of a document that never was archived stays', async () => {
   await archive.erase(documentId, { ...receiptOf(documentId, []), erasedAt });
   assert.deepEqual([...unsynced], []);
 });
+
+test('what is erased stays erased, also in quarantine and of attempts', async () => {
+  const { root, archive } = freshArchive();
+  const documentId = freshId();
+  const attempt = await archive.begin(documentId);
+  await attempt.commit(receiptOf(documentId, [await written(attempt)]));
+  await quarantined(archive, documentId);
+  await written(await archive.begin(documentId));
+  const tombstone = { ...receiptOf(documentId, []), erasedAt: '2026-01-02T00:00:00.000Z' };
+  await archive.erase(documentId, tombstone);
+  assert.deepEqual([...unsynced], []);
+
+  // As an erasure leaves it that is killed before it syncs.
+  await quarantined(archive, documentId);
+  await rm(join(root, 'quarantine', documentId), { recursive: true });
+  await archive.erase(documentId, tombstone);
+  assert.deepEqual([...unsynced], []);
+});

@@ -72,6 +72,7 @@ export function createFileArchive(
       const all = places(documentId);
       await eraseFiles(all, tombstone);
       await removeAttempts(all, Number.POSITIVE_INFINITY);
+      await optional(syncFolder(all.staging));
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Takes a document out of an archive in a folder; what stays is its tombstone. */
 import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ArchiveReceipt } from '../../workflows/contract.js';
 import { makeFolder, moveDurably, syncFolder, writeDurably } from './durable-file.js';
 import { receiptText } from './receipt.js';
@@ -41,6 +41,8 @@ export async function eraseFiles(places: ErasurePlaces, tombstone: ArchiveReceip
   for (const path of await erasableIn(places)) await rm(path, { recursive: true, force: true });
   await syncFolder(places.folder);
   await rm(places.quarantine, { recursive: true, force: true });
+  // Also where nothing was removed: an erasure killed right before this has left it to us.
+  await optional(syncFolder(dirname(places.quarantine)));
 }
 
 async function namesIn(folder: string): Promise<string[]> {
