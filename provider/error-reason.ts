@@ -27,7 +27,9 @@ export function maskedLine(text: string, maxLength: number): string {
   // Cut far behind what is shown: half an address at the cut would not be known as one.
   const start = text.replace(/\s+/g, ' ').slice(0, maxLength * 20);
   const line = maskEmailAddresses(start).trim();
-  return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
+  const cut = line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
+  // Half a surrogate pair, told or cut, goes: in a short failure the SDK's worker ends over it.
+  return Buffer.from(cut).toString();
 }
 
 /** Tastypie nests reasons by field: `{"document": {"signers": ["This field is required."]}}`. */

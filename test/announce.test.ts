@@ -180,6 +180,13 @@ for (const [status, failure] of [
   });
 }
 
+test('Half a character in a receiver’s answer is told as one that nobody can read', async (t) => {
+  const { tell } = await receiver(t, (_request, response) =>
+    response.writeHead(500).end('"\\ud83d"'),
+  );
+  await assert.rejects(tell(announcementOf()), (error: Error) => error.message.endsWith(' \ufffd'));
+});
+
 test('A receiver that is silent, breaks off or is not there is told again later', async (t) => {
   const silent = await receiver(t, () => undefined, { timeoutMs: 100 });
   const broken = await receiver(t, (request) => request.socket.destroy());

@@ -35,3 +35,10 @@ test('A reason is one bounded line, whatever the body', () => {
   assert.equal(reasonOf('x'.repeat(10_000)).length, REASON_MAX_LENGTH);
   assert.equal(reasonOf('mail to Ada.L+x@sub.example.co.uk!'), 'mail to [e-mail address]');
 });
+
+test('A reason is whole characters, also where half of one was told or would be cut', () => {
+  assert.equal(reasonOf('{"error":"no \\ud83d"}'), 'no \ufffd');
+  const cut = reasonOf('😀'.repeat(REASON_MAX_LENGTH));
+  assert.equal(cut, Buffer.from(cut).toString());
+  assert.equal(cut.length, REASON_MAX_LENGTH);
+});
