@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import pino from 'pino';
@@ -11,6 +13,9 @@ import { createHttpChannel } from '../activities/announcements/http-channel.js';
 import { createLogChannel } from '../activities/announcements/log-channel.js';
 import type { Announcement, ChannelName, DocumentAnnouncement } from '../workflows/contract.js';
 import { bodyOf, freshId, startStage } from './support/provider-stage.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const secretOf = (letter: string): string =>
   `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
@@ -232,19 +237,27 @@ for (const [what, answer] of [
   });
 }
 
-test('The connection of an answer that never ends is closed once time is up', async (t) => {
-  let closed: Promise<unknown> = Promise.resolve();
-  const { tell } = await receiver(
-    t,
-    (_request, response) => {
-      closed = once(response, 'close');
-      response.writeHead(200).write('taken');
-    },
-    { timeoutMs: 300 },
-  );
-  await tell(announcementOf());
-  await closed;
-});
+for (const status of [200, 503]) {
+  const title = `The connection of a ${status} that never ends is closed once time is up`;
+  test(title, { timeout: 20_000 }, async (t) => {
+    const collecting = setInterval(collectGarbage, 20);
+    t.after(() => {
+      clearInterval(collecting);
+    });
+    let closed: Promise<unknown> = Promise.resolve();
+    const { tell } = await receiver(
+      t,
+      (_request, response) => {
+        closed = once(response, 'close');
+        response.writeHead(status).write('taken');
+      },
+      { timeoutMs: 300 },
+    );
+    const telling = tell(announcementOf());
+    await (status === 200 ? telling : assert.rejects(telling, isFailure({ type: 'Unavailable' })));
+    await closed;
+  });
+}
 
 test('Cancelling while a receiver is silent cancels the activity', async (t) => {
   const environment = new MockActivityEnvironment();

@@ -103,14 +103,17 @@ export function createHttpPoster(options: HttpPosterOptions): HttpPoster {
   return {
     async post(body, headers, signal) {
       const due = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const dueAtMs = performance.now() + timeoutMs;
       const response = await client
         .post<Readable>(url, body, { headers: { ...fixed, ...headers }, signal: due })
         .catch((error: unknown) => {
           signal.throwIfAborted();
           throw noAnswer(receiver, error);
         });
-      // Ends with the signal at the latest, however the answer goes on.
-      const answer = textOf(response.data, MAX_ANSWER_BYTES);
+      // Ends then at the latest, however the answer goes on. By a timer of its own: a composed
+      // signal of which nothing but the answer knows is collected, and then ends nothing.
+      const leftMs = Math.max(0, dueAtMs - performance.now());
+      const answer = textOf(response.data, MAX_ANSWER_BYTES, leftMs);
       if (response.status >= 200 && response.status <= 299) return;
       throw failureOf({ receiver, setting, url }, response, await answer);
     },
