@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -223,6 +223,27 @@ test('A link in place of a document is not followed', async (t) => {
   const attempt = await archive.begin(documentId);
   const receipt = await stage(attempt, documentId);
   await assert.rejects(attempt.commit(receipt));
+  assert.equal((await archive.readReceipt(elsewhere))?.documentId, elsewhere);
+});
+
+test('An erasure removes a link, or a file, in place of a folder in quarantine, and nothing else', async (t) => {
+  const { root, archive } = await scene(t);
+  const elsewhere = freshId();
+  await archiveOne(archive, elsewhere);
+  const quarantine = join(root, 'quarantine');
+  await mkdir(quarantine);
+  for (const put of [
+    (path: string) => symlink(join(root, elsewhere), path),
+    (path: string) => writeFile(path, 'no folder'),
+  ]) {
+    const documentId = freshId();
+    const receipt = await archiveOne(archive, documentId);
+    await put(join(quarantine, documentId));
+    assert.ok((await archive.listErasable(documentId)).includes(join(quarantine, documentId)));
+    await archive.erase(documentId, { ...receipt, erasedAt: '2026-01-01T00:00:00.000Z' });
+    assert.deepEqual(readdirSync(quarantine), []);
+    assert.deepEqual(readdirSync(join(root, documentId)), ['receipt.json']);
+  }
   assert.equal((await archive.readReceipt(elsewhere))?.documentId, elsewhere);
 });
 

@@ -1,6 +1,6 @@
 /** Takes a document out of an archive in a folder; what stays is its tombstone. */
 import { randomUUID } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ArchiveReceipt } from '../../workflows/contract.js';
 import { makeFolder, moveDurably, syncFolder, writeDurably } from './durable-file.js';
@@ -15,12 +15,9 @@ interface ErasurePlaces {
 
 /** Paths of everything that would be removed. */
 export async function erasableIn({ folder, quarantine }: ErasurePlaces): Promise<string[]> {
-  const files = await namesIn(folder);
-  const held = await namesIn(quarantine);
-  return [
-    ...files.filter((name) => name !== RECEIPT_NAME).map((name) => join(folder, name)),
-    ...held.map((name) => join(quarantine, name)),
-  ];
+  const files = await pathsIn(folder);
+  const held = await pathsIn(quarantine);
+  return [...files.filter((path) => path !== join(folder, RECEIPT_NAME)), ...held];
 }
 
 /**
@@ -45,6 +42,10 @@ export async function eraseFiles(places: ErasurePlaces, tombstone: ArchiveReceip
   await optional(syncFolder(dirname(places.quarantine)));
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  return ((await optional(readdir(folder))) ?? []).sort();
+/** Of a link or a file in the folder's place its own: nothing goes that a link leads to. */
+async function pathsIn(folder: string): Promise<string[]> {
+  const stats = await optional(lstat(folder));
+  if (stats?.isDirectory() === false) return [folder];
+  const names = (await optional(readdir(folder))) ?? [];
+  return names.sort().map((name) => join(folder, name));
 }
