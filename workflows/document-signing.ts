@@ -128,6 +128,9 @@ const EARLIER_POLICY = 'earlier-policy';
 /** Runs from before it forgot how a document is followed up along with such an answer. */
 const EARLIER_FOLLOW_UP = 'earlier-follow-up';
 
+/** Of an attention: no worker answered, or every answer was that it failed, for days. */
+const TIMED_OUT = 'TimedOut';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -295,7 +298,7 @@ class DocumentSigning {
       if (!attention) throw error;
       this.#state = withAttention(this.#state, CONCLUDE_TASK, attention);
       // A callback may have told of the end before the provider was asked for the first time.
-      if (!policyOf(this.#state) && patched(POLICY_BEFORE_ATTENTION)) await this.#learnPolicy();
+      if (!policyOf(this.#state) && patched(POLICY_BEFORE_ATTENTION)) await this.#awaitPolicy();
       const isForgery = attention.failureType === FAILURE_TYPES.integrityFailed;
       const event = isForgery ? 'document.integrityFailed' : 'document.needsAttention';
       this.#announce(event, { reason: attention.message });
@@ -355,6 +358,18 @@ class DocumentSigning {
   async #learnPolicy(): Promise<void> {
     const policy = await readPolicy.executeWithOptions({ summary: 'Ask whom to tell' }, []);
     this.#state = { ...this.#state, policy };
+  }
+
+  /** Without workers for days: a failure is told of once there are some, on all channels. */
+  async #awaitPolicy(): Promise<void> {
+    try {
+      await this.#learnPolicy();
+    } catch (error) {
+      const attention = attentionOf(error);
+      if (!attention) throw error;
+      // Any other failure would come again at once: the log alone is told.
+      if (attention.failureType === TIMED_OUT) await this.#awaitPolicy();
+    }
   }
 
   /** The answer may tell of another outcome: what to do follows from all that is known now. */
@@ -619,7 +634,7 @@ function attentionOf(error: unknown): Attention | undefined {
   }
   if (cause instanceof TimeoutFailure) {
     const last = lastFailureBefore(cause) ?? cause.message;
-    return { failureType: 'TimedOut', message: `still failing after all attempts: ${last}` };
+    return { failureType: TIMED_OUT, message: `still failing after all attempts: ${last}` };
   }
   return undefined;
 }
