@@ -334,6 +334,12 @@ describe('a signal sent by hand without its content', () => {
     await handle.signal('statusChanged', { changes: [], snapshot: {} });
     await handle.signal('statusChanged', { changes: [], snapshot: { status: 'x', signers: [{}] } });
     await handle.signal('statusChanged', { changes: [], bounces: [null] });
+    for (const wrong of [{ role: 5 }, { order: {} }, { rejectionReason: ['no'] }]) {
+      const signers = [{ id: 's', status: 'sent', ...wrong }];
+      const snapshot = { status: 'created', modified: '', signers };
+      await handle.signal('statusChanged', { changes: [], snapshot });
+      await handle.signal('trackingRequested', { signers });
+    }
     await handle.signal('trackingRequested');
     await handle.signal('trackingRequested', 'everything');
     await handle.signal('trackingRequested', { group: 5, signers: [{}] });

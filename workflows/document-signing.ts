@@ -590,16 +590,28 @@ function requireRevision(after: { readonly afterRevision?: unknown } | undefined
 
 function isReport(report: Partial<StatusReport> | undefined): report is StatusReport {
   const { changes, bounces, snapshot } = report ?? {};
-  const isShown = !snapshot || (hasStatus(snapshot) && areAll(snapshot.signers, hasStatus));
-  return areAll(changes, hasStatus) && areAll(bounces ?? [], isRecord) && isShown;
+  return (
+    areAll(changes, hasStatus) &&
+    areAll(bounces ?? [], isRecord) &&
+    (!snapshot || (hasStatus(snapshot) && hasLabels(snapshot) && areAll(snapshot.signers, isShown)))
+  );
 }
 
 function isTerms(terms: TrackingTerms | undefined): terms is TrackingTerms {
-  if (!isRecord(terms)) return false;
-  const { group, tag, signers = [] } = terms;
-  return (
-    [group, tag].every((label) => typeof (label ?? '') === 'string') && areAll(signers, hasStatus)
-  );
+  return isRecord(terms) && hasLabels(terms) && areAll(terms['signers'] ?? [], isShown);
+}
+
+/** What is shown of a signer as text is text. */
+function isShown(signer: unknown): boolean {
+  return hasStatus(signer) && hasTexts(signer, ['role', 'rejectionReason']);
+}
+
+function hasLabels(subject: unknown): boolean {
+  return hasTexts(subject, ['group', 'tag']);
+}
+
+function hasTexts(subject: unknown, names: readonly string[]): boolean {
+  return isRecord(subject) && names.every((name) => typeof (subject[name] ?? '') === 'string');
 }
 
 function areAll(list: unknown, isRight: (each: unknown) => boolean): boolean {
