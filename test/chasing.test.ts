@@ -23,7 +23,7 @@ import {
   type DocumentState,
 } from '../workflows/document-state.js';
 import { nextStep } from '../workflows/next-step.js';
-import { signersInTurn } from '../workflows/signing-turns.js';
+import { countedAnew, signersInTurn } from '../workflows/signing-turns.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -103,6 +103,15 @@ describe('the turn', () => {
   test('never counts from before the document was known here', () => {
     const state = told(initialState({ documentId: 'd' }, T0), 'a', 'sent', T0 - 40 * DAY_MS);
     assert.equal(state.turns?.['a']?.sinceMs, T0);
+  });
+
+  test('that comes again counts from then, unless by another invitation', () => {
+    const invited = told(initialState({ documentId: 'd' }, T0), 'a', 'sent', T0 + 1000);
+    const over = told(invited, 'a', 'rejected', T0 + DAY_MS);
+    const reset = told(over, 'a', 'visited', T0 + 5 * DAY_MS);
+    assert.equal(countedAnew(reset.turns ?? {})['a']?.sinceMs, T0 + 5 * DAY_MS);
+    const invitedAgain = told(over, 'a', 'sent', T0 + 4 * DAY_MS);
+    assert.equal(countedAnew(invitedAgain.turns ?? {})['a']?.sinceMs, T0 + 4 * DAY_MS);
   });
 
   test('does not begin anew when the same invitation is told again', () => {

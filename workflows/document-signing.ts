@@ -73,6 +73,7 @@ import type { Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 import type { SignerView } from './progress.js';
 import { OWED_MAX } from './signer-events.js';
+import { countedAnew } from './signing-turns.js';
 import { progressDigest } from './status-digest.js';
 
 const FOREVER = { initialInterval: '2s', maximumInterval: '15m' } as const;
@@ -131,6 +132,9 @@ const EARLIER_FOLLOW_UP = 'earlier-follow-up';
 /** Of an attention: no worker answered, or every answer was that it failed, for days. */
 const TIMED_OUT = 'TimedOut';
 
+/** Runs from before that counted a turn that came again from its old invitation. */
+const TURN_AGAIN = 'turn-again';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -157,6 +161,7 @@ class DocumentSigning {
     for (;;) {
       this.#payOwed();
       this.#keepFollowUp();
+      this.#countTurns();
       const step = nextStep(this.#state, Date.now(), this.#owedMax());
       switch (step.kind) {
         case 'ask':
@@ -463,6 +468,13 @@ class DocumentSigning {
     const told = earlierPolicy?.followUp;
     if (lookUp || !told || told === followUp || !patched(EARLIER_FOLLOW_UP)) return;
     this.#state = { ...this.#state, followUp: told };
+  }
+
+  #countTurns(): void {
+    const { turns = {} } = this.#state;
+    const counted = countedAnew(turns);
+    if (counted === turns || !patched(TURN_AGAIN)) return;
+    this.#state = { ...this.#state, turns: counted };
   }
 
   #payOwed(): void {

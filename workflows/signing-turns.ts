@@ -9,6 +9,10 @@ export interface SignerTurn {
   readonly sinceMs: number;
   /** Over: signed, rejected, or taken back. A turn that comes again begins anew. */
   readonly isOver?: true;
+  /** When it was over. */
+  readonly overMs?: number;
+  /** When it came again, by no invitation since it was over. */
+  readonly againMs?: number;
   /** How old the turn was when a reminder was last dealt with, sent or not. */
   readonly doneMs?: number;
   readonly sent: number;
@@ -68,12 +72,25 @@ export function turnsAfter(
   const over = Object.keys(before).filter((id) => isRunning(before[id]) && !inTurn.includes(id));
   if (begun.length === 0 && over.length === 0) return before;
   const turns = { ...before };
-  for (const id of over) turns[id] = { ...(before[id] ?? NEVER), isOver: true };
+  for (const id of over) turns[id] = { ...(before[id] ?? NEVER), isOver: true, overMs: nowMs };
   for (const id of begun) {
     const sinceMs = Math.max(Math.min(invitedMs(progress, id) ?? nowMs, nowMs), trackedSinceMs);
-    turns[id] = { sinceMs, sent: 0 };
+    const { sinceMs: earlierMs = -Infinity, overMs = earlierMs } = before[id] ?? {};
+    const isOld = sinceMs <= overMs && sinceMs < nowMs;
+    turns[id] = { sinceMs, sent: 0, ...(isOld ? { againMs: nowMs } : {}) };
   }
   return turns;
+}
+
+/** Turns that came again count from then, not from the invitation of the turn before. */
+export function countedAnew(turns: SigningTurns): SigningTurns {
+  if (Object.values(turns).every(({ againMs }) => againMs === undefined)) return turns;
+  return Object.fromEntries(
+    Object.entries(turns).map(([id, { againMs, ...turn }]) => [
+      id,
+      againMs === undefined ? turn : { ...turn, sinceMs: againMs },
+    ]),
+  );
 }
 
 const NEVER: SignerTurn = { sinceMs: 0, sent: 0 };

@@ -57,6 +57,23 @@ export const chasedDocuments: Scenarios = {
       return finished(stage, documentWorkflowId(id));
     },
   },
+  'document-whose-turn-comes-again': {
+    subscribes: false,
+    environment: BY_DAY_AND_NIGHT,
+    async run(stage) {
+      const id = await track(stage, 1);
+      const signer = { subject: 'signer', id: firstSigner(stage, id) } as const;
+      const atMs = Date.now();
+      await tell(stage, id, { ...signer, status: 'sent' }, atMs);
+      await tell(stage, id, { ...signer, status: 'unknown-99' }, atMs + 1000);
+      await stage.countersign.changeTerms(id, { reminders: ['1s'] });
+      await tell(stage, id, { ...signer, status: 'visited' }, atMs + 2000);
+      await completed(handleOf(stage, id), 'remindSigners');
+      await stage.sandbox.completeDocument(id);
+      await stage.countersign.refresh(id);
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
   'document-overtakes-its-reminder': {
     subscribes: false,
     environment: BY_DAY_AND_NIGHT,
