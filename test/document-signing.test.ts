@@ -10,6 +10,7 @@ import type { DocumentRequest } from '../client/index.js';
 import {
   documentWorkflowId,
   FAILURE_TYPES,
+  missedChangesQuery,
   retrySignal,
   SEARCH_ATTRIBUTES,
   SIGNERS_MAX,
@@ -21,6 +22,7 @@ import {
 } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
+import { attemptedAgain, completed } from './support/recording.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -321,6 +323,23 @@ describe('a receiver that refuses', () => {
     await ended(documentId);
     assert.equal(messagesOf(documentId).length, 2);
   });
+});
+
+test('a document tracked while the provider is asked in vain about it is not unknown', async () => {
+  const id = randomUUID();
+  const handle = stage.client.workflow.getHandle(documentWorkflowId(id));
+  stage.sandbox.changeFaults({ failApi: 1 });
+  try {
+    await stage.countersign.trackDocument(id);
+    await attemptedAgain(handle, 'lookUpDocument');
+    await stage.countersign.trackDocument(id, { signers: [{ id: randomUUID(), status: 'sent' }] });
+  } finally {
+    stage.sandbox.replaceFaults();
+  }
+  await completed(handle, 'lookUpDocument');
+  const isAsking = await handle.query(missedChangesQuery, { key: '' });
+  assert.equal(isAsking.isAskingAlready, false);
+  await stage.countersign.stop(id, 'nobody is to sign it');
 });
 
 describe('a signal sent by hand without its content', () => {

@@ -3,8 +3,10 @@ import { describe, test } from 'node:test';
 import type { DocumentStatus, LookUpDocumentResult, StatusReport } from '../workflows/contract.js';
 import {
   initialState,
+  isOvertaken,
   withAttention,
   withLookUp,
+  withoutAbsence,
   withReport,
   withRetry,
   withTerms,
@@ -93,6 +95,14 @@ describe('a document that the provider does not know', () => {
   test('is not removed when only callbacks spoke of it', () => {
     const twice = withLookUp(withLookUp(adopted, unknown, T0), unknown, againMs);
     assert.notEqual(nextStep({ ...twice, mustAsk: false }, againMs).kind, 'conclude');
+  });
+
+  test('is open where somebody saw it there after the question, and not where before', () => {
+    const told = withTerms(adopted, { signers: [{ id: 's', status: 'sent' }] }, T0);
+    assert.equal(isOvertaken(told, unknown, T0 - 1), true);
+    assert.equal(isOvertaken(told, unknown, T0), false);
+    const seen = withoutAbsence(withLookUp({ ...told, mustAsk: false }, unknown, T0 + 1));
+    assert.deepEqual(nextStep(seen, againMs), { kind: 'wait', untilMs: undefined });
   });
 
   test('is open again as soon as somebody has seen it there', () => {

@@ -43,6 +43,7 @@ import type {
   ChasingTerms,
   DocumentAnnouncement,
   DocumentSigningInput,
+  LookUpDocumentResult,
   OutcomeKind,
   OutcomePolicy,
   ReceiptSummary,
@@ -53,6 +54,7 @@ import type {
 } from './contract.js';
 import {
   initialState,
+  isOvertaken,
   withAnnouncement,
   withAttention,
   withChasing,
@@ -61,6 +63,7 @@ import {
   withReport,
   withRetry,
   withStop,
+  withoutAbsence,
   withTerms,
 } from './document-state.js';
 import type { Attention, DocumentState, OwedAnnouncement } from './document-state.js';
@@ -134,6 +137,9 @@ const TIMED_OUT = 'TimedOut';
 
 /** Runs from before that counted a turn that came again from its old invitation. */
 const TURN_AGAIN = 'turn-again';
+
+/** Runs from before that believed an "unknown" more than who saw the document meanwhile. */
+const VOUCHED_MEANWHILE = 'vouched-meanwhile';
 
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
@@ -315,24 +321,32 @@ class DocumentSigning {
 
   async #ask(reason: string): Promise<void> {
     const { documentId } = this.#state;
+    const askedMs = Date.now();
     // Before the question, so that a notice that comes meanwhile asks once more.
     this.#state = { ...this.#state, mustAsk: false };
     const lookUp = await lookUpDocument.executeWithOptions(
       { summary: `Ask the provider: ${reason}` },
       [{ documentId, awaitFinalPdf: false }],
     );
-    this.#state = withLookUp(this.#state, lookUp, Date.now());
+    this.#hear(lookUp, askedMs);
+  }
+
+  #hear(lookUp: LookUpDocumentResult, askedMs: number): void {
+    const before = this.#state;
+    const state = withLookUp(before, lookUp, Date.now());
+    const wasLate = isOvertaken(before, lookUp, askedMs) && patched(VOUCHED_MEANWHILE);
+    this.#state = wasLate ? withoutAbsence(state) : state;
   }
 
   async #remind(signerIds: readonly string[]): Promise<void> {
     const { documentId } = this.#state;
+    const askedMs = Date.now();
     const summary = `Remind ${signerIds.join(', ')} to sign`;
     const result = await remindSigners
       .executeWithOptions({ summary }, [{ documentId, signerIds }])
       .catch((error: unknown) => unsentReminders(signerIds, error));
-    const nowMs = Date.now();
-    if (result.lookUp) this.#state = withLookUp(this.#state, result.lookUp, nowMs);
-    this.#state = withReminders(this.#state, result, nowMs);
+    if (result.lookUp) this.#hear(result.lookUp, askedMs);
+    this.#state = withReminders(this.#state, result, Date.now());
   }
 
   async #conclude(kind: OutcomeKind): Promise<void> {

@@ -56,6 +56,8 @@ export interface DocumentState {
   readonly mustAsk: boolean;
   /** Somebody has seen the document at the provider: its starter its signers, or we ourselves. */
   readonly isVouchedFor: boolean;
+  /** When that was last said, ms since the epoch. */
+  readonly vouchedMs?: number;
   readonly question?: AskedQuestion;
   /** The provider's and the archive's last answer. */
   readonly lookUp?: LookUpDocumentResult;
@@ -118,8 +120,7 @@ export function initialState(input: DocumentSigningInput, nowMs = 0): DocumentSt
 export function withTerms(state: DocumentState, terms: TrackingTerms, nowMs = 0): DocumentState {
   const { group = state.group, tag = state.tag } = terms;
   const known: DocumentState = {
-    ...withChasing(terms.signers === undefined ? state : withoutAbsence(state), terms),
-    isVouchedFor: state.isVouchedFor || terms.signers !== undefined,
+    ...withChasing(terms.signers === undefined ? state : withVoucher(state, nowMs), terms),
     ...(group === undefined ? {} : { group }),
     ...(tag === undefined ? {} : { tag }),
   };
@@ -188,8 +189,13 @@ function isTime(text: unknown): text is string {
   return /^\d{4}-/.test(new Date(text).toISOString());
 }
 
-/** Somebody has seen the document at the provider: an earlier "unknown" was a lag. */
-function withoutAbsence(state: DocumentState): DocumentState {
+/** Somebody has seen the document at the provider. */
+function withVoucher(state: DocumentState, nowMs: number): DocumentState {
+  return { ...withoutAbsence(state), isVouchedFor: true, vouchedMs: nowMs };
+}
+
+/** The provider's "unknown" was a lag, or is out of date. */
+export function withoutAbsence(state: DocumentState): DocumentState {
   const { lookUp, question, ...others } = state;
   if (!lookUp || lookUp.snapshot) return state;
   const rest = { ...others, earlierPolicy: lookUp.policy };
@@ -204,14 +210,13 @@ export function withReport(
 ): DocumentState {
   const { snapshot } = news;
   const isSeen = snapshot !== undefined && news.source !== 'realtime';
-  const state = isSeen ? withoutAbsence(before) : before;
+  const state = isSeen ? withVoucher(before, nowMs) : before;
   const group = state.group ?? snapshot?.group;
   const tag = state.tag ?? snapshot?.tag;
   return withQuestion(
     {
       ...withProgress(state, applyReport(state.progress, news), nowMs),
       revision: state.revision + 1,
-      isVouchedFor: state.isVouchedFor || isSeen,
       ...(group === undefined ? {} : { group }),
       ...(tag === undefined ? {} : { tag }),
       ...withRepair(state, news),
@@ -253,6 +258,15 @@ export function withLookUp(
     ? withReport(answered, report(lookUp.snapshot), nowMs)
     : withQuestion(answered, nowMs);
   return withDefaultDeadline(told, lookUp.policy.followUp, nowMs);
+}
+
+/** Somebody saw the document after the question that is answered with "unknown". */
+export function isOvertaken(
+  { vouchedMs = -Infinity }: DocumentState,
+  { snapshot, receipt }: LookUpDocumentResult,
+  askedMs: number,
+): boolean {
+  return !snapshot && !receipt && vouchedMs > askedMs;
 }
 
 function withQuestion(state: DocumentState, nowMs: number): DocumentState {

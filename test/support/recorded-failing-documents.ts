@@ -1,4 +1,5 @@
 /** The ways of a document on which something fails. */
+import { randomUUID } from 'node:crypto';
 import {
   documentWorkflowId,
   statusChangedSignal,
@@ -10,6 +11,7 @@ import {
   attemptedAgain,
   attended,
   broken,
+  completed,
   finished,
   handleOf,
   hasAnnounced,
@@ -77,6 +79,17 @@ export const failingDocuments: Scenarios = {
       return finished(stage, documentWorkflowId(id));
     },
   },
+  'document-vouched-for-while-asked-for': {
+    async run(stage) {
+      const id = await trackedInVain(stage, randomUUID());
+      const signers = [{ id: randomUUID(), status: 'sent' }] as const;
+      await stage.countersign.trackDocument(id, { signers });
+      stage.sandbox.replaceFaults();
+      await completed(handleOf(stage, id), 'lookUpDocument');
+      await stage.countersign.stop(id, 'nobody is to sign it');
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
   'document-retry-begins-again': {
     async run(stage) {
       const id = await trackedInVain(stage);
@@ -116,8 +129,10 @@ export const failingDocuments: Scenarios = {
 };
 
 /** Has a workflow begin that asks a provider which does not answer. */
-async function trackedInVain(stage: Stage): Promise<string> {
-  const { id } = stage.sandbox.createDocument();
+async function trackedInVain(
+  stage: Stage,
+  id = stage.sandbox.createDocument().id,
+): Promise<string> {
   stage.sandbox.changeFaults({ failApi: 1 });
   await stage.countersign.trackDocument(id);
   await attemptedAgain(handleOf(stage, id), 'lookUpDocument');
