@@ -21,6 +21,7 @@ import {
 import type { LookUpDocumentResult } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
+import { attemptedAgain } from './support/recording.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -405,4 +406,25 @@ test('a chased document that is signed in time costs one timer more than another
   const plain = await costs({ deadline: null });
   const chased = await costs({ reminders: ['3d', '7d'], stalledAfter: '14d' });
   assert.equal((chased['timers'] ?? 0) - (plain['timers'] ?? 0), 1);
+});
+
+test('the configured deadline of a document that the provider does not know is a change', async () => {
+  const documentId = randomUUID();
+  const handle = stage.client.workflow.getHandle(documentWorkflowId(documentId));
+  stage.sandbox.changeFaults({ failApi: 1 });
+  try {
+    await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+      ...documentStart({ documentId }),
+      taskQueue: stage.taskQueue,
+    });
+    await attemptedAgain(handle, 'lookUpDocument');
+    const { revision } = await stage.countersign.progress(documentId);
+    stage.sandbox.replaceFaults();
+    const signal = AbortSignal.timeout(VIEW_LIMIT_MS);
+    const view = await stage.countersign.waitForChange(documentId, revision, { signal });
+    assert.ok(view.deadline);
+  } finally {
+    stage.sandbox.replaceFaults();
+  }
+  await stage.countersign.stop(documentId, 'nobody is to sign it');
 });

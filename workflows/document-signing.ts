@@ -141,6 +141,9 @@ const TURN_AGAIN = 'turn-again';
 /** Runs from before that believed an "unknown" more than who saw the document meanwhile. */
 const VOUCHED_MEANWHILE = 'vouched-meanwhile';
 
+/** Runs from before whose default deadline was no change where the provider knew no document. */
+const DEADLINE_TOLD = 'deadline-told';
+
 /** One document's signing, from its creation to its archived and announced outcome. */
 export async function documentSigning(input: DocumentSigningInput): Promise<SigningOutcome> {
   return new DocumentSigning(input).run();
@@ -335,7 +338,10 @@ class DocumentSigning {
     const before = this.#state;
     const state = withLookUp(before, lookUp, Date.now());
     const wasLate = isOvertaken(before, lookUp, askedMs) && patched(VOUCHED_MEANWHILE);
-    this.#state = wasLate ? withoutAbsence(state) : state;
+    const heard = wasLate ? withoutAbsence(state) : state;
+    const isUntold = state.deadline !== before.deadline && state.revision === before.revision;
+    const revision = heard.revision + (isUntold && patched(DEADLINE_TOLD) ? 1 : 0);
+    this.#state = { ...heard, revision };
   }
 
   async #remind(signerIds: readonly string[]): Promise<void> {

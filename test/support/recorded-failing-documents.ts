@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   documentWorkflowId,
   statusChangedSignal,
+  waitForChangeUpdate,
   WORKFLOW_TYPES,
 } from '../../workflows/contract.js';
 import { documentStart } from '../../workflows/document-start.js';
@@ -90,6 +91,23 @@ export const failingDocuments: Scenarios = {
       return finished(stage, documentWorkflowId(id));
     },
   },
+  'document-unknown-with-a-deadline': {
+    // Begun by a callback, it hears of the deadline from the worker alone.
+    environment: { DOCUMENT_DEADLINE: '30d' },
+    async run(stage) {
+      const id = await startedInVain(stage);
+      const { revision } = await stage.countersign.progress(id);
+      const handle = handleOf(stage, id);
+      const changed = await handle.startUpdate(waitForChangeUpdate, {
+        args: [{ afterRevision: revision }],
+        waitForStage: 'ACCEPTED',
+      });
+      stage.sandbox.replaceFaults();
+      await changed.result();
+      await stage.countersign.stop(id, 'nobody is to sign it');
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
   'document-retry-begins-again': {
     async run(stage) {
       const id = await trackedInVain(stage);
@@ -128,7 +146,19 @@ export const failingDocuments: Scenarios = {
   },
 };
 
-/** Has a workflow begin that asks a provider which does not answer. */
+/** Has a workflow begin, as a callback does, that asks a provider which does not answer. */
+async function startedInVain(stage: Stage): Promise<string> {
+  const id = randomUUID();
+  stage.sandbox.changeFaults({ failApi: 1 });
+  await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+    ...documentStart({ documentId: id }),
+    taskQueue: stage.taskQueue,
+  });
+  await attemptedAgain(handleOf(stage, id), 'lookUpDocument');
+  return id;
+}
+
+/** The same, as an application does. */
 async function trackedInVain(
   stage: Stage,
   id = stage.sandbox.createDocument().id,
