@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { nextReminderTime } from '../activities/reminder-hours.js';
 import { changedTermsProblems } from '../workflows/chasing-terms.js';
-import { lateSigners, withReminders } from '../workflows/chasing.js';
+import { lateSigners, STALLS_OWED_MAX, withReminders } from '../workflows/chasing.js';
 import type {
   DocumentSigningInput,
   FollowUpPolicy,
@@ -17,6 +17,7 @@ import {
   withAnnouncement,
   withChasing,
   withLookUp,
+  withoutOwed,
   withReport,
   withStop,
   withTerms,
@@ -250,6 +251,14 @@ describe('a document that nothing moves', () => {
     const same = answered(state, dueMs);
     const step = { kind: 'announce', event: 'document.stalled', sinceMs: T0 };
     assert.deepEqual(nextStep(same, dueMs), step);
+  });
+
+  test('is not announced while the channels owe the standstills before', () => {
+    let owing = answered(state, dueMs);
+    for (let each = 1; each <= STALLS_OWED_MAX; each += 1) owing = announced(owing, T0 - each);
+    assert.equal(nextStep(owing, dueMs).kind, 'wait');
+    const [paid] = owing.owed;
+    assert.equal(nextStep(withoutOwed(owing, paid ?? assert.fail()), dueMs).kind, 'announce');
   });
 
   test('is announced once, and again when it has moved and stalls anew', () => {

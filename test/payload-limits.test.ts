@@ -30,6 +30,7 @@ import {
   type DocumentState,
 } from '../workflows/document-state.js';
 import { dueSignerEvent, OWED_MAX, type DueSignerEvent } from '../workflows/signer-events.js';
+import { STALLS_OWED_MAX, stallsOwed } from '../workflows/chasing.js';
 import { viewOf } from '../workflows/document-view.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
 import { inputOf } from './support/workflow-input.js';
@@ -142,6 +143,24 @@ function largestState(signers: number): DocumentState {
   return withStop(told, 'because '.repeat(100_000));
 }
 
+/** All standstills that may be owed, of a document that waits for everybody. */
+function withStandstills(state: DocumentState): DocumentState {
+  const channels = ['log', 'http', 'email', 'slack'] as const;
+  const signers = Object.keys(state.progress.signers);
+  const since = new Date(AT).toISOString();
+  let owing = state;
+  for (let each = 0; stallsOwed(owing) < STALLS_OWED_MAX; each += 1) {
+    const announcement: DocumentAnnouncement = {
+      ...announcementOf({ event: 'signer.signed', signerId: '' }, owing),
+      ...{ event: 'document.stalled', occasion: new Date(each).toISOString() },
+      signers: signers.map((id) => ({ id, status: 'fieldsCompletedExceptSignature' })),
+      reason: signers.map((id) => `signer ${id} since ${since}`).join(' and '),
+    };
+    owing = withAnnouncement(owing, announcement, channels);
+  }
+  return owing;
+}
+
 /** As many announcements as are owed while every channel refuses them for good. */
 function withoutChannels(state: DocumentState): DocumentState {
   const channels = ['log', 'http', 'email', 'slack'] as const;
@@ -170,7 +189,9 @@ for (const signers of [50, 51, SIGNERS_MAX, SIGNERS_MAX + 20]) {
     const perTurn = OWED_MAX / 4;
     // At first, and when the channels were back for long enough to take all but the last.
     for (const told of [0, events.length - perTurn]) {
-      const state = withoutChannels({ ...begun, announced: events.slice(0, told) });
+      const state = withoutChannels(
+        withStandstills({ ...begun, announced: events.slice(0, told) }),
+      );
       assert.equal(state.owed.length, OWED_MAX);
       assert.equal(new Set(state.announced).size, told + perTurn);
       const carried = bytesOf({ documentId: state.documentId, carried: state });

@@ -42,11 +42,29 @@ export function isChased(state: DocumentState): boolean {
   return remindersMs(state).length > 0 || stalledAfterMs(state) < Infinity;
 }
 
-/** What chasing asks for. */
-export function nextChase(state: DocumentState, nowMs: number): Chase {
+/**
+ * Announcements of a standstill owed at a time, to all channels together: one of 300 signers, who
+ * may all be waited for, has 45 kB. While channels take none, the next standstill waits for them.
+ */
+export const STALLS_OWED_MAX = 5;
+
+/** How many announcements of a standstill are owed. */
+export function stallsOwed({ owed }: DocumentState): number {
+  return owed.filter(({ announcement }) => announcement.event === 'document.stalled').length;
+}
+
+/**
+ * What chasing asks for.
+ * @param stallsOwedMax no standstill is due while so many are owed
+ */
+export function nextChase(
+  state: DocumentState,
+  nowMs: number,
+  stallsOwedMax: number = STALLS_OWED_MAX,
+): Chase {
   const remindMs = nextReminderMs(state);
   if (remindMs <= nowMs) return { kind: 'remind', signerIds: dueSigners(state, nowMs) };
-  const stallMs = stallDueMs(state);
+  const stallMs = stallsOwed(state) < stallsOwedMax ? stallDueMs(state) : Infinity;
   if (stallMs > nowMs) return { kind: 'later', dueMs: Math.min(remindMs, stallMs) };
   if ((state.answeredMs ?? -Infinity) < stallMs) return { kind: 'checkStall' };
   return { kind: 'stalled', sinceMs: movedMs(state) };

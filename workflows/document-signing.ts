@@ -19,7 +19,7 @@ import {
 import { Alarm } from './alarm.js';
 import { channelsFor } from './channels-for.js';
 import { changedTermsProblems } from './chasing-terms.js';
-import { stallOccasion, withReminders } from './chasing.js';
+import { STALLS_OWED_MAX, stallOccasion, stallsOwed, withReminders } from './chasing.js';
 import {
   changeTermsUpdate,
   DIGEST_MEMO,
@@ -72,7 +72,7 @@ import { DESCRIBED as described } from './document-messages.js';
 import { missedChangesAnswer, searchAttributeChanges, viewOf } from './document-view.js';
 import { lastFailureBefore } from './failure-text.js';
 import { CONCLUDE_TASK, isGone, nextStep } from './next-step.js';
-import type { Step } from './next-step.js';
+import type { OwedBounds, Step } from './next-step.js';
 import { documentStatus, signerViews } from './progress.js';
 import type { SignerView } from './progress.js';
 import { OWED_MAX } from './signer-events.js';
@@ -135,6 +135,9 @@ const EARLIER_FOLLOW_UP = 'earlier-follow-up';
 /** Of an attention: no worker answered, or every answer was that it failed, for days. */
 const TIMED_OUT = 'TimedOut';
 
+/** Runs from before that announced every standstill, however many were owed. */
+const STALLS_BOUND = 'stalls-bound';
+
 /** Runs from before that counted a turn that came again from its old invitation. */
 const TURN_AGAIN = 'turn-again';
 
@@ -171,7 +174,7 @@ class DocumentSigning {
       this.#payOwed();
       this.#keepFollowUp();
       this.#countTurns();
-      const step = nextStep(this.#state, Date.now(), this.#owedMax());
+      const step = nextStep(this.#state, Date.now(), this.#owedBounds());
       switch (step.kind) {
         case 'ask':
           await this.#attempt(step, () => this.#ask(step.reason));
@@ -294,8 +297,13 @@ class DocumentSigning {
     if (isOvertaken) this.#attempting?.cancel();
   }
 
-  #owedMax(): number {
-    return this.#state.owed.length < OWED_MAX || patched(OWED_BOUND) ? OWED_MAX : Infinity;
+  #owedBounds(): OwedBounds {
+    const isFull = this.#state.owed.length >= OWED_MAX;
+    const isStalled = stallsOwed(this.#state) >= STALLS_OWED_MAX;
+    return {
+      ...(isFull && !patched(OWED_BOUND) ? { owedMax: Infinity } : {}),
+      ...(isStalled && !patched(STALLS_BOUND) ? { stallsOwedMax: Infinity } : {}),
+    };
   }
 
   /** Runs a task; a failure for good is shown and announced, and waits for `retry`. */

@@ -43,20 +43,24 @@ const FIRST_ASK_MS: Readonly<Record<AskedQuestion['kind'], number>> = {
 /** The task whose failure holds up everything but the announcements. */
 export const CONCLUDE_TASK = 'conclude';
 
-/**
- * The next step. Announcements go out beside it.
- * @param owedMax of `dueSignerEvent`
- */
-export function nextStep(state: DocumentState, nowMs: number, owedMax?: number): Step {
-  if (state.outcome) return stepAfterOutcome(state, state.outcome, { nowMs, owedMax });
-  if (state.stop) return { kind: 'conclude', outcome: 'stopped' };
-  if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
-  return stepTowardsOutcome(state, { nowMs, owedMax });
+/** How many announcements may be owed before further ones wait, where not as many as usual. */
+export interface OwedBounds {
+  /** Of `dueSignerEvent`. */
+  readonly owedMax?: number;
+  /** Of `nextChase`. */
+  readonly stallsOwedMax?: number;
 }
 
-interface Terms {
+/** The next step. Announcements go out beside it. */
+export function nextStep(state: DocumentState, nowMs: number, bounds: OwedBounds = {}): Step {
+  if (state.outcome) return stepAfterOutcome(state, state.outcome, { nowMs, ...bounds });
+  if (state.stop) return { kind: 'conclude', outcome: 'stopped' };
+  if (state.attention[CONCLUDE_TASK]) return { kind: 'wait', untilMs: undefined };
+  return stepTowardsOutcome(state, { nowMs, ...bounds });
+}
+
+interface Terms extends OwedBounds {
   readonly nowMs: number;
-  readonly owedMax: number | undefined;
 }
 
 function stepAfterOutcome(
@@ -76,7 +80,8 @@ function stepAfterOutcome(
   return state.owed.length > 0 ? { kind: 'wait', untilMs: undefined } : { kind: 'finish' };
 }
 
-function stepTowardsOutcome(state: DocumentState, { nowMs, owedMax }: Terms): Step {
+function stepTowardsOutcome(state: DocumentState, terms: Terms): Step {
+  const { nowMs, owedMax } = terms;
   const { receipt } = state.lookUp ?? {};
   if (receipt) return { kind: 'conclude', outcome: receipt.outcome ?? 'completed' };
   const outcome = outcomeOf(state.progress);
@@ -92,11 +97,11 @@ function stepTowardsOutcome(state: DocumentState, { nowMs, owedMax }: Terms): St
   if (askMs <= nowMs) return { kind: 'ask', reason: questionText(state) };
   const deadlineMs = deadlineOf(state);
   if (deadlineMs <= nowMs) return { kind: 'conclude', outcome: 'expired' };
-  return stepOfChase(state, nowMs, Math.min(askMs, deadlineMs));
+  return stepOfChase(state, Math.min(askMs, deadlineMs), terms);
 }
 
-function stepOfChase(state: DocumentState, nowMs: number, otherMs: number): Step {
-  const chase = nextChase(state, nowMs);
+function stepOfChase(state: DocumentState, otherMs: number, { nowMs, stallsOwedMax }: Terms): Step {
+  const chase = nextChase(state, nowMs, stallsOwedMax);
   switch (chase.kind) {
     case 'remind':
       return chase;

@@ -4,6 +4,7 @@ import {
   statusChangedSignal,
   trackingRequestedSignal,
 } from '../../workflows/contract.js';
+import { STALLS_OWED_MAX } from '../../workflows/chasing.js';
 import { OWED_MAX } from '../../workflows/signer-events.js';
 import {
   activitiesIn,
@@ -78,6 +79,29 @@ export const lastingDocuments: Scenarios = {
       await attended(stage, id);
       await toldUntilItContinues(stage, id);
       await stage.countersign.retry(id);
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
+  'document-owing-standstills': {
+    subscribes: false,
+    hasReceiver: true,
+    environment: { NOTIFY_LOG_EVENTS: 'document.completed' },
+    async run(stage, receiver) {
+      receiver.answers.push(...Array.from({ length: 100_000 }, () => 503));
+      const id = await track(stage, 1, { stalledAfter: '200ms' });
+      const signer = { subject: 'signer', id: firstSigner(stage, id) } as const;
+      const told = async (): Promise<number> =>
+        (await activitiesIn(handleOf(stage, id), 'announce')).scheduled;
+      for (let stalls = 1; stalls <= STALLS_OWED_MAX; stalls += 1) {
+        await until(async () => (await told()) >= stalls);
+        const status = stalls % 2 ? 'visited' : 'emailOpened';
+        await tell(stage, id, { ...signer, status }, Date.UTC(2030, 0, 1) + stalls * 1000);
+      }
+      // The next one waits for those: that is seen once they are taken.
+      receiver.answers.length = 0;
+      await until(async () => (await told()) > STALLS_OWED_MAX);
+      await stage.sandbox.completeDocument(id);
+      await stage.countersign.refresh(id);
       return finished(stage, documentWorkflowId(id));
     },
   },
