@@ -1,5 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { FAILURE_TYPES, type Activities, type ChannelName } from '../workflows/contract.js';
+import { maskEmailAddresses } from '../provider/error-reason.js';
+import {
+  FAILURE_TYPES,
+  type Activities,
+  type Announcement,
+  type ChannelName,
+} from '../workflows/contract.js';
 import type { Channel } from './announcements/channel.js';
 import { retryable, withFailures } from './failures.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -27,9 +33,18 @@ export function createAnnounce({ channels }: AnnounceDependencies): Activities['
       withHeartbeat(async () => {
         const channel = channels.find((each) => each.name === name);
         if (channel === undefined) throw missingChannel(name);
-        await channel.announce(announcement, { signal: Context.current().cancellationSignal });
+        const { cancellationSignal: signal } = Context.current();
+        await channel.announce(withoutAddresses(announcement), { signal });
       }),
     );
+}
+
+/** Whoever sends `stop` by hand may name somebody in its reason. */
+function withoutAddresses(announcement: Announcement): Announcement {
+  const { reason } = announcement;
+  return reason === undefined
+    ? announcement
+    : { ...announcement, reason: maskEmailAddresses(reason) };
 }
 
 function missingChannel(name: ChannelName): Error {

@@ -1,6 +1,7 @@
 /** What operations, and applications on their behalf, tell an open document. */
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { maskEmailAddresses } from '../provider/error-reason.js';
 import {
   changeTermsUpdate,
   documentWorkflowId,
@@ -30,7 +31,9 @@ export function retry(client: Client, documentId: string): Promise<void> {
 /** Gives the document up. @throws NotTrackedError, DocumentClosedError; RangeError for no reason */
 export async function stop(client: Client, documentId: string, reason: string): Promise<void> {
   if (reason.trim() === '') throw new RangeError('a document is stopped for a reason: give one');
-  await tell(client, documentId, (handle) => handle.signal(stopSignal, reason));
+  // Histories hold no addresses.
+  const masked = maskEmailAddresses(reason);
+  await tell(client, documentId, (handle) => handle.signal(stopSignal, masked));
 }
 
 /** @throws TermsRefusedError, NotTrackedError, DocumentClosedError */

@@ -103,6 +103,16 @@ test('The log gets one line per event, without the words of a signer', async () 
   assert.doesNotMatch(lines[0] ?? '', /Ada/);
 });
 
+test('No e-mail address in a reason is announced', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+  const announce = createAnnounce({ channels: [createLogChannel(logger)] });
+  const announcement = announcementOf({ reason: 'withdrawn by ada@example.com' });
+  await new MockActivityEnvironment().run(announce, { channel: 'log' as const, announcement });
+  const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  assert.equal(line['reason'], 'withdrawn by [e-mail address]');
+});
+
 test('A channel that this worker lacks is retried, and the message says what to set', async () => {
   const announce = createAnnounce({ channels: [] });
   for (const [channel, needs] of [

@@ -257,15 +257,13 @@ describe('terms of a running document', () => {
 describe('a document that operations give up', () => {
   test('is announced as stopped, stays so whatever comes, and begins anew only on request', async () => {
     const documentId = await create({}, 2);
-    await stage.countersign.stop(documentId, 'withdrawn by sales');
+    await stage.countersign.stop(documentId, 'withdrawn by sam@example.com of sales');
     const outcome = await stage.countersign.waitForOutcome(documentId);
-    assert.deepEqual([outcome.kind, outcome.stopReason], ['stopped', 'withdrawn by sales']);
+    const reason = 'withdrawn by [e-mail address] of sales';
+    assert.deepEqual([outcome.kind, outcome.stopReason], ['stopped', reason]);
     await handleOf(documentId).result();
     const [message] = messagesOf(documentId);
-    assert.deepEqual(
-      [message?.type, message?.data['reason']],
-      ['document.stopped', 'withdrawn by sales'],
-    );
+    assert.deepEqual([message?.type, message?.data['reason']], ['document.stopped', reason]);
     await assert.rejects(stage.countersign.refresh(documentId), /is closed \(stopped\)/);
 
     stage.sandbox.advanceSigner(signerOf(documentId), { status: 'signed' });
