@@ -17,10 +17,12 @@ import {
   statusChangedSignal,
   WORKFLOW_TYPES,
   type ArchiveReceipt,
+  type DocumentSigningInput,
   type SigningOutcome,
   type TrackingTerms,
 } from '../workflows/contract.js';
 import { documentStart } from '../workflows/document-start.js';
+import { initialState, withReport } from '../workflows/document-state.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
 import { attemptedAgain, completed } from './support/recording.js';
 import { openStage, type Stage } from './support/stage.js';
@@ -340,6 +342,31 @@ test('a document tracked while the provider is asked in vain about it is not unk
   const isAsking = await handle.query(missedChangesQuery, { key: '' });
   assert.equal(isAsking.isAskingAlready, false);
   await stage.countersign.stop(id, 'nobody is to sign it');
+});
+
+test('a document that everybody signed and the provider lost sight of needs people', async () => {
+  const documentId = randomUUID();
+  const change = { subject: 'document', id: documentId, status: 'signed', position: 0 } as const;
+  const news = { source: 'batch', changes: [{ ...change, at: '2026-01-01T09:00:00Z' }] } as const;
+  // As if it had been asked for in vain ten minutes ago.
+  const nowMs = Date.now();
+  const carried = {
+    ...withReport(initialState({ documentId, signers: [] }, nowMs), news, nowMs),
+    mustAsk: true,
+    absentSinceMs: nowMs - 600_000,
+  };
+  const { taskQueue } = stage;
+  const args: [DocumentSigningInput] = [{ documentId, carried }];
+  await stage.client.workflow.start(WORKFLOW_TYPES.documentSigning, {
+    ...documentStart({ documentId }),
+    args,
+    taskQueue,
+  });
+  await until(() => messagesOf(documentId).some(({ type }) => type === 'document.needsAttention'));
+  const view = await stage.countersign.progress(documentId);
+  assert.match(view.attention ?? '', /everybody signed, but the provider does not know/);
+  await stage.countersign.stop(documentId, 'deleted by mistake');
+  assert.equal((await ended(documentId)).kind, 'stopped');
 });
 
 describe('a signal sent by hand without its content', () => {

@@ -4,6 +4,7 @@ import type { DocumentStatus, LookUpDocumentResult, StatusReport } from '../work
 import {
   initialState,
   isOvertaken,
+  withAbsence,
   withAttention,
   withLookUp,
   withoutAbsence,
@@ -133,6 +134,53 @@ describe('an open question', () => {
   test('is closed by the answer', () => {
     const state = answered(withReport(tracked, signerRejects(), T0), 'rejected', T0);
     assert.deepEqual(nextStep(state, T0), { kind: 'conclude', outcome: 'rejected' });
+  });
+});
+
+describe('an open question of a document that the provider no longer knows', () => {
+  /** Asked for so often, six minutes apart. */
+  function askedFor(state: DocumentState, times: number): DocumentState {
+    let asked: DocumentState = { ...state, mustAsk: false };
+    for (let each = 0; each < times; each += 1) {
+      const nowMs = T0 + each * 6 * MINUTE_MS;
+      asked = withAbsence(withLookUp(asked, unknown, nowMs), nowMs);
+    }
+    return asked;
+  }
+  const laterMs = T0 + 6 * MINUTE_MS;
+  const signed = withReport(tracked, documentSays('signed'), T0);
+
+  test('needs people where everybody signed, and is asked no more', () => {
+    assert.equal(nextStep(askedFor(signed, 1), T0).kind, 'wait');
+    const lost = askedFor(signed, 2);
+    const step = nextStep(lost, laterMs);
+    assert.equal(step.kind, 'fail');
+    assert.match(step.reason, /everybody signed, but the provider does not know the document/);
+    const failure = { failureType: 'RequestRefused', message: step.reason };
+    const failed = withAttention(lost, CONCLUDE_TASK, failure);
+    assert.deepEqual(nextStep(failed, laterMs), { kind: 'wait', untilMs: undefined });
+    assert.equal(nextStep(withRetry(failed), laterMs).kind, 'ask');
+  });
+
+  test('goes on where it is seen again', () => {
+    const seen = answered(askedFor(signed, 1), 'signed', laterMs);
+    assert.equal(nextStep(seen, laterMs).kind, 'wait');
+    assert.equal(seen.absentSinceMs, undefined);
+  });
+
+  test('is removed where a signer rejected', () => {
+    const rejecting = withReport(tracked, signerRejects(), T0);
+    assert.notEqual(nextStep(askedFor(rejecting, 1), T0).kind, 'conclude');
+    const step = { kind: 'conclude', outcome: 'removed' };
+    assert.deepEqual(nextStep(askedFor(rejecting, 2), laterMs), step);
+  });
+
+  test('is asked ever more seldom where only callbacks spoke of it', () => {
+    for (const news of [documentSays('signed'), signerRejects()]) {
+      const stranger = askedFor(withReport(adopted, news, T0), 2);
+      const { kind } = nextStep(stranger, laterMs);
+      assert.equal(kind, 'wait');
+    }
   });
 });
 

@@ -78,6 +78,7 @@ function doingText(doing: Step): string | undefined {
       return `remind ${doing.signerIds.join(', ')}`;
     case 'announce':
     case 'contradict':
+    case 'fail':
     case 'finish':
     case 'wait':
       return undefined;

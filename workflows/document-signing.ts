@@ -55,6 +55,7 @@ import type {
 import {
   initialState,
   isOvertaken,
+  withAbsence,
   withAnnouncement,
   withAttention,
   withChasing,
@@ -144,6 +145,9 @@ const TURN_AGAIN = 'turn-again';
 /** Runs from before that believed an "unknown" more than who saw the document meanwhile. */
 const VOUCHED_MEANWHILE = 'vouched-meanwhile';
 
+/** Runs from before that asked for ever for a document that is gone with a question open. */
+const ABSENCE_BOUND = 'absence-bound';
+
 /** Runs from before whose default deadline was no change where the provider knew no document. */
 const DEADLINE_TOLD = 'deadline-told';
 
@@ -190,6 +194,9 @@ class DocumentSigning {
           break;
         case 'contradict':
           this.#announce('document.contradicted', { reason: step.reason });
+          break;
+        case 'fail':
+          await this.#attempt(step, () => Promise.reject(refused(step.reason)));
           break;
         case 'wait':
           await this.#wait(step);
@@ -344,12 +351,15 @@ class DocumentSigning {
 
   #hear(lookUp: LookUpDocumentResult, askedMs: number): void {
     const before = this.#state;
-    const state = withLookUp(before, lookUp, Date.now());
+    const nowMs = Date.now();
+    const state = withLookUp(before, lookUp, nowMs);
     const wasLate = isOvertaken(before, lookUp, askedMs) && patched(VOUCHED_MEANWHILE);
     const heard = wasLate ? withoutAbsence(state) : state;
     const isUntold = state.deadline !== before.deadline && state.revision === before.revision;
     const revision = heard.revision + (isUntold && patched(DEADLINE_TOLD) ? 1 : 0);
-    this.#state = { ...heard, revision };
+    const told = { ...heard, revision };
+    const absent = withAbsence(told, nowMs);
+    this.#state = absent !== told && patched(ABSENCE_BOUND) ? absent : told;
   }
 
   async #remind(signerIds: readonly string[]): Promise<void> {
@@ -415,9 +425,8 @@ class DocumentSigning {
     const archived = this.#state.lookUp?.receipt ?? (await this.#archive());
     if (!archived) {
       if (!this.#stillConcludes('completed')) return;
-      throw ApplicationFailure.nonRetryable(
+      throw refused(
         'a callback says that the final PDF exists, but the provider does not show it to us',
-        FAILURE_TYPES.requestRefused,
       );
     }
     const outcome = { ...this.#outcome('completed'), archive: archived };
@@ -676,6 +685,10 @@ function isKnownFromProvider(state: DocumentState, kind: OutcomeKind): boolean {
 function summaryOf(receipt: ReceiptSummary): ArchivedSummary {
   const { files, providerHash, archivedAt } = receipt;
   return { files, providerHash, archivedAt };
+}
+
+function refused(reason: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(reason, FAILURE_TYPES.requestRefused);
 }
 
 /** Why a task failed for good; undefined for what is not a task's: a bug, a cancellation. */

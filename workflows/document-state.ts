@@ -59,6 +59,8 @@ export interface DocumentState {
   /** When that was last said, ms since the epoch. */
   readonly vouchedMs?: number;
   readonly question?: AskedQuestion;
+  /** Since when that is answered with "unknown"; where something else was asked. */
+  readonly absentSinceMs?: number;
   /** The provider's and the archive's last answer. */
   readonly lookUp?: LookUpDocumentResult;
   /** When that answer came. */
@@ -191,7 +193,8 @@ function isTime(text: unknown): text is string {
 
 /** Somebody has seen the document at the provider. */
 function withVoucher(state: DocumentState, nowMs: number): DocumentState {
-  return { ...withoutAbsence(state), isVouchedFor: true, vouchedMs: nowMs };
+  const { absentSinceMs: _past, ...rest } = withoutAbsence(state);
+  return { ...rest, isVouchedFor: true, vouchedMs: nowMs };
 }
 
 /** The provider's "unknown" was a lag, or is out of date. */
@@ -258,6 +261,15 @@ export function withLookUp(
     ? withReport(answered, report(lookUp.snapshot), nowMs)
     : withQuestion(answered, nowMs);
   return withDefaultDeadline(told, lookUp.policy.followUp, nowMs);
+}
+
+/** An open question was answered with "unknown": since when. */
+export function withAbsence(state: DocumentState, nowMs: number): DocumentState {
+  const { lookUp, question, absentSinceMs } = state;
+  const isAnswered = lookUp !== undefined && !lookUp.snapshot;
+  const isOther = question !== undefined && question.kind !== 'unknownToProvider';
+  if (!isAnswered || !isOther || absentSinceMs !== undefined) return state;
+  return { ...state, absentSinceMs: nowMs };
 }
 
 /** Somebody saw the document after the question that is answered with "unknown". */

@@ -13,6 +13,8 @@ export type Step =
   | { readonly kind: 'remind'; readonly signerIds: readonly string[] }
   | { readonly kind: 'announce'; readonly event: 'document.stalled'; readonly sinceMs: number }
   | { readonly kind: 'announce'; readonly event: SignerEvent; readonly signerId: string }
+  /** Nothing more can be done before people have looked. */
+  | { readonly kind: 'fail'; readonly reason: string }
   | { readonly kind: 'finish' }
   | {
       readonly kind: 'wait';
@@ -93,6 +95,7 @@ function stepTowardsOutcome(state: DocumentState, terms: Terms): Step {
   if (told && !state.lookUp) return { kind: 'ask', reason: 'is it so, and who is to be told?' };
   if (told) return { kind: 'announce', ...told };
 
+  if (isLost(state)) return { kind: 'fail', reason: LOST };
   const askMs = state.question ? askDueMs(state.question) : Infinity;
   if (askMs <= nowMs) return { kind: 'ask', reason: questionText(state) };
   const deadlineMs = deadlineOf(state);
@@ -135,9 +138,31 @@ function deadlineOf({ deadline, question }: DocumentState): number {
  * or a fault on the way. A document of which only callbacks spoke may be one our key cannot see:
  * that proves nothing.
  */
-export function isGone({ question, isVouchedFor }: DocumentState): boolean {
-  if (!isVouchedFor || question?.kind !== 'unknownToProvider') return false;
-  return (question.lastAskedMs ?? 0) - question.sinceMs >= ASK_AGAIN_MS;
+export function isGone(state: DocumentState): boolean {
+  const { question, isVouchedFor } = state;
+  switch (question?.kind) {
+    case 'unknownToProvider':
+      return isVouchedFor && (question.lastAskedMs ?? 0) - question.sinceMs >= ASK_AGAIN_MS;
+    case 'signerRejected':
+      return isVouchedFor && isAbsentForLong(state);
+    case 'signedWithoutFinalPdf':
+    case undefined:
+      return false;
+  }
+}
+
+const LOST =
+  'everybody signed, but the provider does not know the document any more: look for it there, ' +
+  'then send `retry`, or `stop` to give it up';
+
+/** The same once everybody has signed: no signed contract is thrown away without people's word. */
+function isLost(state: DocumentState): boolean {
+  const isSigned = state.question?.kind === 'signedWithoutFinalPdf';
+  return isSigned && state.isVouchedFor && isAbsentForLong(state);
+}
+
+function isAbsentForLong({ absentSinceMs, answeredMs = 0 }: DocumentState): boolean {
+  return absentSinceMs !== undefined && answeredMs - absentSinceMs >= ASK_AGAIN_MS;
 }
 
 function askDueMs(question: AskedQuestion): number {

@@ -83,6 +83,19 @@ export const documents: Scenarios = {
       return finished(stage, documentWorkflowId(id));
     },
   },
+  'document-gone-after-everybody-signed': {
+    subscribes: false,
+    sandbox: { finalPdfDelayMs: 3_600_000 },
+    async run(stage) {
+      const id = await track(stage, 1);
+      await tell(stage, id, { subject: 'document', id, status: 'signed' });
+      await stage.sandbox.deleteDocument(id);
+      await stage.countersign.refresh(id);
+      await completed(handleOf(stage, id), 'lookUpDocument');
+      await stage.countersign.stop(id, 'removed at the provider');
+      return finished(stage, documentWorkflowId(id));
+    },
+  },
   'document-unknown-then-known': {
     async run(stage) {
       const id = randomUUID();
