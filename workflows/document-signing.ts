@@ -508,10 +508,10 @@ class DocumentSigning {
   }
 
   #countTurns(): void {
-    const { turns = {} } = this.#state;
+    const { turns = {}, revision } = this.#state;
     const counted = countedAnew(turns);
     if (counted === turns || !patched(TURN_AGAIN)) return;
-    this.#state = { ...this.#state, turns: counted };
+    this.#state = { ...this.#state, turns: counted, revision: revision + 1 };
   }
 
   #payOwed(): void {
