@@ -56,6 +56,13 @@ function named({ named: news = [] }: CallbackDeliveryInput): string[] {
   return news.map(({ documentId }) => documentId);
 }
 
+/** What Temporal says of a write that it never takes. */
+function refusal(): UnavailableError {
+  const details = 'BlobSize exceeds limit.';
+  const cause = Object.assign(new Error(details), { code: 3, details, metadata: {} });
+  return new UnavailableError(cause);
+}
+
 interface Setting {
   readonly temporal: HeldInbox;
   readonly inbox: GroupingInbox;
@@ -208,9 +215,7 @@ test('in a group that is refused one to blame is found by halves, a write at a t
   const storing = Promise.allSettled(members.map((message) => inbox.store(message)));
   temporal.write(0).succeed();
   await setImmediate();
-  const details = 'BlobSize exceeds limit.';
-  const cause = Object.assign(new Error(details), { code: 3, details, metadata: {} });
-  const refused = new UnavailableError(cause);
+  const refused = refusal();
   let index = 4;
   for (; index < temporal.writes.length; index += 1) {
     assert.equal(temporal.writes.length, index + 1, 'a second write is under way');
@@ -224,6 +229,26 @@ test('in a group that is refused one to blame is found by halves, a write at a t
   const failed = results.flatMap(({ status }, each) => (status === 'rejected' ? [each] : []));
   assert.deepEqual(failed, [777]);
   assert.ok(index - 4 <= 21, `${index - 4} writes`);
+});
+
+test('a group that is halved counts as one write: a full one still goes out beside it', async () => {
+  const setting = setUp({ maxMembers: 2 });
+  const { temporal, inbox } = setting;
+  void Promise.all(fill(setting));
+  const storing = Array.from({ length: 2 }, () => inbox.store(report()));
+  temporal.write(0).succeed();
+  await setImmediate();
+  temporal.write(4).fail(refusal());
+  await setImmediate();
+  temporal.write(1).succeed();
+  await setImmediate();
+  // Two of the first four, and the first half: a full group finds room for its write.
+  storing.push(...Array.from({ length: 3 }, () => inbox.store(report())));
+  for (let index = 2; index < temporal.writes.length; index += 1) {
+    temporal.write(index).succeed();
+    await setImmediate();
+  }
+  assert.deepEqual(await Promise.all(storing), Array(5).fill('stored'));
 });
 
 test('notices and signers without a document come along; batches and hints go alone', async () => {

@@ -116,9 +116,10 @@ export class GroupingInbox implements CallbackInbox {
     return waiting;
   }
 
-  async #write(members: readonly Waiting[]): Promise<void> {
+  /** @param counted 0: in the place of one that is counted already */
+  async #write(members: readonly Waiting[], counted: 0 | 1 = 1): Promise<void> {
     const isGroup = members.length > 1;
-    this.#writes += 1;
+    this.#writes += counted;
     if (isGroup) this.#groups += 1;
     try {
       const result = await this.#inbox.store(this.#asOne(members));
@@ -127,7 +128,7 @@ export class GroupingInbox implements CallbackInbox {
     } catch (error) {
       await this.#failed(members, error);
     }
-    this.#writes -= 1;
+    this.#writes -= counted;
     if (isGroup) this.#groups -= 1;
     if (this.#groups === 0) this.#writeWaiting();
   }
@@ -148,8 +149,8 @@ export class GroupingInbox implements CallbackInbox {
       for (const { reject } of members) reject(error);
     } else {
       const half = Math.ceil(members.length / 2);
-      await this.#write(members.slice(0, half));
-      await this.#write(members.slice(half));
+      await this.#write(members.slice(0, half), 0);
+      await this.#write(members.slice(half), 0);
     }
   }
 }
