@@ -26,11 +26,12 @@ export async function healSubscriptions(
     if (refused === undefined) created.push(notify);
     else problems.push(`${notify}: ${refused}`);
   }
+  const duplicates = created.length > 0 ? await duplicatesNow(provider, wanted) : undefined;
   return {
     url,
     created,
     inactive: plan.inactive,
-    duplicates: plan.duplicates.map(({ notify }) => notify),
+    duplicates: (duplicates ?? plan.duplicates).map(({ notify }) => notify),
     strangers: plan.strangers.map((each) => `${each.notify} to ${maskedUrl(each.url)}`),
     ...(problems.length > 0 && { problem: problems.join('; ') }),
   };
@@ -51,6 +52,22 @@ async function planned(
     const isPassing = error.kind === 'throttled' || error.kind === 'unavailable';
     if (isPassing && Context.current().info.attempt < HEAL_ATTEMPTS) throw error;
     return { problem: error.message };
+  }
+}
+
+/**
+ * Another run may have registered the same meanwhile: whoever registers last finds both.
+ * @returns undefined where it cannot be looked at; the next run does
+ */
+async function duplicatesNow(
+  provider: Pick<ProviderClient, 'listNotifications'>,
+  wanted: WantedSubscriptions,
+): Promise<SubscriptionPlan['duplicates'] | undefined> {
+  try {
+    return compareSubscriptions(wanted, await provider.listNotifications()).duplicates;
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return undefined;
   }
 }
 

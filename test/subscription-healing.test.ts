@@ -84,3 +84,46 @@ test('an address that the provider writes another way is the same one', async ()
   assert.deepEqual(report.created, ['signed', 'realtime']);
   assert.deepEqual(report.strangers, []);
 });
+
+test('two runs that register the same at once: one of them tells that it is there twice', async () => {
+  const registered: Notification[] = [];
+  let listings = 0;
+  let bothHaveLooked = (): void => undefined;
+  const looked = new Promise<void>((resolve) => (bothHaveLooked = resolve));
+  const provider = {
+    async listNotifications() {
+      const found = [...registered];
+      listings += 1;
+      if (listings === 2) bothHaveLooked();
+      await looked;
+      return found;
+    },
+    subscribe({ url, notify }: Subscription) {
+      registered.push({ url, notify, active: true });
+      return Promise.resolve();
+    },
+  };
+  const reports = await Promise.all([heal(provider), heal(provider)]);
+  assert.equal(registered.length, 6);
+  for (const notify of WANTED.kinds) {
+    assert.ok(
+      reports.some(({ duplicates }) => duplicates.includes(notify)),
+      notify,
+    );
+  }
+  assert.deepEqual(reports[0].created, WANTED.kinds);
+});
+
+test('where what was registered cannot be looked at again, it is told of all the same', async () => {
+  let listings = 0;
+  const provider = {
+    ...providerWith([]),
+    listNotifications() {
+      listings += 1;
+      return listings === 1 ? Promise.resolve([]) : Promise.reject(trouble('unavailable'));
+    },
+  };
+  const report = await heal(provider);
+  assert.deepEqual(report.created, WANTED.kinds);
+  assert.equal(report.problem, undefined);
+});
