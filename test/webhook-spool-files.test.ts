@@ -414,6 +414,24 @@ test('a clock that steps back does not turn the order round', async (context) =>
   assert.deepEqual(await takeAll(spool), numbers(4));
 });
 
+test('nor does one that steps back between two processes, or three', async (context) => {
+  const folder = await makeFolder();
+  for (const [start, texts] of [
+    [3000, ['0', '1', '2']],
+    [2000, ['3', '4']],
+    [1000, ['5', '6']],
+  ] as const) {
+    const { spool } = await openSpool(context, folder, { now: () => start });
+    await appendAll(spool, texts);
+    await spool.close();
+  }
+  const { spool } = await openSpool(context, folder, { now: () => 500 });
+  assert.deepEqual(await takeAll(spool), numbers(7));
+  // Nothing waits any more: what comes now has waited since now.
+  await spool.append(Buffer.from('7'));
+  assert.equal(spool.status().oldestMs, 500);
+});
+
 test('what has failed waits no longer, is kept, and is tried last after a restart', async (context) => {
   const folder = await makeFolder();
   const { spool } = await openSpool(context, folder);

@@ -78,8 +78,11 @@ export class CallbackSpool {
   }
 
   /** Takes over what dead processes left. Never fails: what cannot be read is told and stays. */
-  adopt(): Promise<void> {
-    return this.#home.adopt();
+  async adopt(): Promise<void> {
+    await this.#home.adopt();
+    // What comes from now on is behind it, whatever the clock says by now.
+    const found = this.#home.queues.map(({ latestFoundMs }) => latestFoundMs);
+    this.#latestMs = Math.max(this.#latestMs, ...found.map((ms) => ms + 1));
   }
 
   /**
@@ -93,7 +96,8 @@ export class CallbackSpool {
       if (this.#bytes + this.#pendingBytes > this.#limitBytes) {
         throw new SpoolFullError(this.#limitBytes, bytes);
       }
-      // A clock that steps back must not turn the order round.
+      // A clock that steps back must not turn the order round of what waits.
+      if (this.isIdle) this.#latestMs = 0;
       this.#latestMs = Math.max(this.#latestMs, this.#now());
       await this.#commits.add({ payload, arrivedAtMs: this.#latestMs });
       this.#problem = undefined;

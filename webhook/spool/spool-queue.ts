@@ -76,6 +76,11 @@ export class SpoolQueue {
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
+  /** Of what another process wrote, in ms since 1970; 0 where there is nothing. */
+  get latestFoundMs(): number {
+    return Math.max(0, ...this.#files.map((file) => file.latestFoundMs));
+  }
+
   get hasNext(): boolean {
     return this.#files.some((file) => file.hasNext);
   }

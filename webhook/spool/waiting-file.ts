@@ -16,6 +16,7 @@ export class WaitingFile {
   #readBytes = 0;
   #latestSequence = 0;
   #oldestUnreadMs: number | undefined;
+  #latestFoundMs = 0;
   readonly #ahead: SpoolRecord[] = [];
 
   constructor(file: RecordFile, kind: RecordKind) {
@@ -28,7 +29,13 @@ export class WaitingFile {
     const waiting = new WaitingFile(file, kind);
     const { records } = readRecords(await file.read(0), key, 0);
     waiting.wrote(records.length, records[0]?.arrivedAtMs);
+    waiting.#latestFoundMs = records.at(-1)?.arrivedAtMs ?? 0;
     return waiting;
+  }
+
+  /** When the last that another process wrote arrived, in ms since 1970; 0 where none did. */
+  get latestFoundMs(): number {
+    return this.#latestFoundMs;
   }
 
   get entries(): number {
