@@ -334,6 +334,17 @@ test('a dozen that are never answered hold up nobody behind them', async (contex
   assert.equal(await setting.metric('failed_total'), 12);
 });
 
+test('nor do two hundred of them', async (context) => {
+  const setting = await setUp(context);
+  const { temporal } = setting;
+  temporal.isAway();
+  const odd = numbers(0, 200).map((id) => `odd-${id}`);
+  await setting.store(...odd, ...numbers(1, 60));
+  temporal.answer = (id) => (id.startsWith('odd') ? Promise.reject(AWAY) : 'stored');
+  await until(async () => (await setting.metric('failed_total')) >= 2);
+  assert.ok(temporal.taken.length >= 6);
+});
+
 test('one that is never answered, and comes before one that already is not, is set apart, too', async (context) => {
   const setting = await setUp(context, { retryEveryMs: 20 });
   const { temporal } = setting;

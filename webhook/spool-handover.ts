@@ -16,13 +16,15 @@ import { isOutage } from './temporal-outage.js';
 const PAUSE_MIN_MS = 100;
 const PAUSE_MAX_MS = 2000;
 
-/**
- * After so many failures those behind the first are tried too: maybe it is only that one. Or it is
- * several: with each failure one farther back is tried, in memory are no more than the most.
- */
+/** After so many failures others are tried too: maybe it is only the first that is not taken. */
 const PATIENCE = 5;
-const NEIGHBOURS = 8;
-const NEIGHBOURS_MOST = 64;
+
+/**
+ * Or it is several: the next, the second, the fourth … behind the first is tried, and one farther
+ * back in each round. No more than a thousand are in memory.
+ */
+const DOUBLINGS = 10;
+const ROUNDS = 1000 - 2 ** (DOUBLINGS - 1);
 
 /**
  * So many are handed over within seconds one by one, with the order kept to the letter. Where more
@@ -101,8 +103,7 @@ export class SpoolHandover {
       const { entries, strandedEntries } = spool.status();
       const isMany = this.#failures === 0 && this.#areMany(entries - strandedEntries);
       const count = isMany ? this.#groupMost : atOnce;
-      const near = Math.min(NEIGHBOURS + this.#failures, NEIGHBOURS_MOST);
-      const waiting = await spool.next(this.#failures === 0 ? count : near);
+      const waiting = await spool.next(this.#failures === 0 ? count : 1 + this.#distance);
       if (waiting.length === 0) {
         if (spool.isIdle) break;
         continue;
@@ -120,6 +121,13 @@ export class SpoolHandover {
     this.#pace.stop();
   }
 
+  /** How far behind the first another is tried. */
+  get #distance(): number {
+    const tries = Math.max(0, this.#failures - PATIENCE);
+    const rounds = Math.floor(tries / DOUBLINGS) % ROUNDS;
+    return 2 ** (tries % DOUBLINGS) + rounds;
+  }
+
   #areMany(entries: number): boolean {
     const { groupsFrom = GROUPS_FROM, groupsFromMs = GROUPS_FROM_MS } = this.#options;
     return entries >= groupsFrom || entries * this.#msPerEntry >= groupsFromMs;
@@ -132,10 +140,12 @@ export class SpoolHandover {
    */
   async #probe(waiting: readonly SpoolEntry[]): Promise<void> {
     const others = waiting.length - 1;
+    const distance = this.#distance;
     const isOdd = this.#failures >= PATIENCE && others > 0 && (await this.#options.answers());
     await this.#handOver(waiting.slice(0, 1));
     if (!isOdd || this.#failures === 0) return;
-    const other = waiting[1 + (this.#failures % others)];
+    // Where fewer wait, one after the other, from the last on.
+    const other = waiting[others < distance ? others - (this.#failures % others) : distance];
     if (other !== undefined) await this.#conclude(other, await this.#tryOut(other));
   }
 
