@@ -488,6 +488,21 @@ test('a full spool answers that the callback is not stored, and takes again late
   assert.deepEqual(await setting.store('again'), ['spooled']);
 });
 
+test('a spool full of what is never answered still lets others go to Temporal', async (context) => {
+  const setting = await setUp(context, { limitBytes: 300 });
+  const { temporal } = setting;
+  temporal.answer = (id) => (id.startsWith('odd') ? Promise.reject(AWAY) : 'stored');
+  await setting.store('odd', 'odder');
+  await until(() => temporal.asked.length > 12);
+  assert.ok(setting.spooling.report().bytes > 200);
+  await until(async () => {
+    await setting.store('another').catch(() => undefined);
+    return setting.spooling.report().state === 'idle';
+  });
+  assert.equal(await setting.metric('failed_total'), 2);
+  assert.deepEqual(await setting.store('last'), ['stored']);
+});
+
 test('where the spool cannot be written, each callback asks Temporal', async (context) => {
   const folder = await makeFolder();
   await writeFile(join(folder, 'spool'), 'a file in the way');

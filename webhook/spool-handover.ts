@@ -72,6 +72,7 @@ export class SpoolHandover {
   readonly #suspicion = new HandoverSuspicion<unknown>();
   /** In a row: Temporal took nothing of what it was given. */
   #failures = 0;
+  #isBeside = false;
   #handedOver = 0;
   #toldAtMs = 0;
   /** What the latest one took. */
@@ -92,6 +93,24 @@ export class SpoolHandover {
   /** Resolves when one that came meanwhile may be answered: at once unless they are too many. */
   async turn(): Promise<void> {
     if (this.isMoving) await this.#pace.turn();
+  }
+
+  /**
+   * For one that finds no room behind those that wait: it goes to Temporal where that answers, and
+   * only does not take the first of them. One at a time. Undefined: it has to come again.
+   */
+  async handOverBeside(message: InboxMessage): Promise<StoreResult | undefined> {
+    if (this.#failures < PATIENCE || this.#isBeside) return undefined;
+    this.#isBeside = true;
+    try {
+      if (!(await this.#options.answers())) return undefined;
+      const outcome = await this.#tryOutMessage(message);
+      if (isAway(outcome)) return undefined;
+      this.#suspicion.passed(message);
+      return 'result' in outcome ? outcome.result : undefined;
+    } finally {
+      this.#isBeside = false;
+    }
   }
 
   /** Until nothing waits or the signal comes; what is under way then is ended first. */

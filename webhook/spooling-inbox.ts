@@ -134,7 +134,10 @@ export class SpoolingInbox implements CallbackInbox {
     try {
       await this.#options.spool.append(encodeMessage(message));
     } catch (error) {
-      this.#options.counters.refused(error instanceof SpoolFullError ? 'full' : 'unwritable');
+      const isFull = error instanceof SpoolFullError;
+      const beside = isFull ? await this.#handover.handOverBeside(message) : undefined;
+      if (beside !== undefined) return beside;
+      this.#options.counters.refused(isFull ? 'full' : 'unwritable');
       throw new UnavailableError(error);
     }
     await this.#handover.turn();
