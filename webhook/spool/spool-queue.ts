@@ -73,12 +73,13 @@ export class SpoolQueue {
   /** In ms since 1970. */
   get oldestMs(): number | undefined {
     const times = this.#files.flatMap(({ oldestMs }) => oldestMs ?? []);
-    return times.length > 0 ? Math.min(...times) : undefined;
+    // Not as parameters of one call: there may be more files than that takes.
+    return times.length > 0 ? times.reduce((one, other) => Math.min(one, other)) : undefined;
   }
 
   /** Of what another process wrote, in ms since 1970; 0 where there is nothing. */
   get latestFoundMs(): number {
-    return Math.max(0, ...this.#files.map((file) => file.latestFoundMs));
+    return this.#files.reduce((latest, file) => Math.max(latest, file.latestFoundMs), 0);
   }
 
   get hasNext(): boolean {
