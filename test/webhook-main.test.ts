@@ -17,6 +17,7 @@ import { callbackWorkflowId } from '../workflows/contract.js';
 import { startTestServer } from './support/temporal.js';
 import { sendTo } from './support/webhook-harness.js';
 import { batchRequest, createTestSigner, entry, hintRequest } from './support/webhook-signing.js';
+import { makeFolder, openSpool } from './support/webhook-spool.js';
 
 const TOKEN = 'a-token-of-the-url';
 const MAIN = fileURLToPath(new URL('../webhook/main.ts', import.meta.url));
@@ -48,6 +49,27 @@ async function freePort(): Promise<number> {
 async function absentTemporal(): Promise<Client> {
   return new Client({ connection: Connection.lazy({ address: `127.0.0.1:${await freePort()}` }) });
 }
+
+test('a webhook without a spool tells of callbacks that wait in one', async (context) => {
+  const folder = await makeFolder();
+  const { spool } = await openSpool(context, folder);
+  await spool.append(Buffer.from('waits'));
+  await spool.close();
+  for (const [data, told] of [
+    [folder, 1],
+    [await makeFolder(), 0],
+  ] as const) {
+    const lines: string[] = [];
+    const write = (line: string): void => void lines.push(line);
+    const environment = { WEBHOOK_TOKENS: TOKEN, WEBHOOK_PORT: '0', WEBHOOK_SPOOL: 'off' };
+    const webhook = await startWebhook(
+      readConfiguration({ ...environment, COUNTERSIGN_DATA: data }),
+      { client: await absentTemporal(), logger: pino({ level: 'warn' }, { write }) },
+    );
+    await webhook.close();
+    assert.equal(lines.filter((line) => line.includes('callbacks wait here')).length, told);
+  }
+});
 
 test('a callback sent to the webhook is a workflow in Temporal', async () => {
   const server = await startTestServer();

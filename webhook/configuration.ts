@@ -31,6 +31,8 @@ export interface WebhookConfiguration {
   readonly encryptionKeys: EncryptionKeys;
   /** Where callbacks wait while Temporal is away. Undefined: they are answered 503. */
   readonly spool: SpoolSettings | undefined;
+  /** With the spool switched off: where callbacks may wait since it was on. */
+  readonly leftSpoolFolder?: string;
   /** One of pino's levels. */
   readonly logLevel: string;
 }
@@ -49,7 +51,7 @@ export function readConfiguration(environment: Environment = process.env): Webho
     keepAliveMs: settings.durationMs('WEBHOOK_KEEP_ALIVE', '75s'),
     taskQueue: settings.text('COUNTERSIGN_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     encryptionKeys: readEncryptionKeys(settings),
-    spool: readSpool(settings),
+    ...readSpool(settings),
     logLevel: settings.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   };
   settings.check();
@@ -99,11 +101,11 @@ function readBudget(settings: Settings, bodyLimitBytes: number): number {
   return bytes;
 }
 
-function readSpool(settings: Settings): SpoolSettings | undefined {
+function readSpool(settings: Settings): Pick<WebhookConfiguration, 'spool' | 'leftSpoolFolder'> {
   const isOn = settings.oneOf('WEBHOOK_SPOOL', ['on', 'off'], 'on') === 'on';
   const limitBytes = readBytes(settings, 'WEBHOOK_SPOOL_LIMIT', '256MiB', STORE_MAX_BYTES);
-  const data = resolve(settings.text('COUNTERSIGN_DATA') ?? '.countersign');
-  return isOn ? { folder: join(data, 'spool'), limitBytes } : undefined;
+  const folder = join(resolve(settings.text('COUNTERSIGN_DATA') ?? '.countersign'), 'spool');
+  return isOn ? { spool: { folder, limitBytes } } : { spool: undefined, leftSpoolFolder: folder };
 }
 
 function readTrust(settings: Settings): Trust {

@@ -9,6 +9,7 @@ import { GroupingInbox } from './grouping-inbox.js';
 import { askTemporal, type Readiness } from './health.js';
 import { createMetrics, type WebhookMetrics } from './metrics.js';
 import { openOutageSpool, type OutageSpool } from './outage-spool.js';
+import { tellOfLeftSpool } from './spool/left-spool.js';
 import { createTemporalClient } from './temporal-client.js';
 
 /** What a process that runs more than the webhook brings along. */
@@ -79,7 +80,7 @@ function callbacksOf(app: Koa): Koa.Middleware {
 
 /** Temporal, behind a spool unless it is switched off. */
 async function openStore(
-  { taskQueue, spool: settings }: WebhookConfiguration,
+  { taskQueue, spool: settings, leftSpoolFolder }: WebhookConfiguration,
   surroundings: Required<Pick<WebhookSurroundings, 'client' | 'logger'>> & WebhookSurroundings,
   { registry, grouped }: WebhookMetrics,
 ): Promise<OutageSpool> {
@@ -88,6 +89,7 @@ async function openStore(
   const inbox = surroundings.inbox ?? new GroupingInbox({ inbox: temporalInbox, onGroup: grouped });
   const ask = (log: Pick<Logger, 'warn'>): Promise<Readiness> => askTemporal(client, log);
   const settled = (): Promise<void> => temporalInbox.settled();
+  if (leftSpoolFolder !== undefined) await tellOfLeftSpool(leftSpoolFolder, logger);
   if (settings === undefined) return { inbox, ready: () => ask(logger), close: settled };
   const spool = await openOutageSpool({ settings, inbox, askTemporal: ask, logger, registry });
   return { ...spool, close: () => spool.close().finally(settled) };
