@@ -1,4 +1,4 @@
-import type { Countersign } from '../client/index.js';
+import type { Countersign, NoAnswerError } from '../client/index.js';
 import type { CommandCall } from './command.js';
 import { UnreachableError } from './failures.js';
 import { readInstallation } from './installation.js';
@@ -8,6 +8,9 @@ import type { Installation } from './installation.js';
 const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
 
+/** For what only a worker answers: somebody waits at a terminal. */
+export const ANSWER_LIMIT = { limitMs: 10_000 } as const;
+
 /**
  * Connects as the call's environment says, and closes whatever comes. The SDK is loaded here.
  * @throws UnreachableError when Temporal does not answer
@@ -16,7 +19,7 @@ export async function withCountersign<Answer>(
   { environment }: Pick<CommandCall, 'environment'>,
   use: (countersign: Countersign, installation: Installation) => Promise<Answer>,
 ): Promise<Answer> {
-  const { connect } = await import('../client/index.js');
+  const { connect, NoAnswerError } = await import('../client/index.js');
   const installation = await readInstallation(environment);
   const countersign = await connect(installation).catch((error: unknown) => {
     throw temporalAway(installation, error);
@@ -24,6 +27,7 @@ export async function withCountersign<Answer>(
   try {
     return await use(countersign, installation);
   } catch (error) {
+    if (error instanceof NoAnswerError) throw noWorker(error);
     if (hasCode(error, UNAVAILABLE)) throw temporalAway(installation, error);
     throw hasCode(error, DEADLINE_EXCEEDED) ? noAnswer(installation, error) : error;
   } finally {
@@ -37,6 +41,15 @@ function temporalAway({ temporalAddress }: Installation, cause: unknown): Unreac
     `Temporal cannot be reached at ${temporalAddress} (${why}).\n` +
       'Start everything with `countersign up`, or name a server: TEMPORAL_ADDRESS, or a profile.',
     { cause },
+  );
+}
+
+function noWorker(error: NoAnswerError): UnreachableError {
+  return new UnreachableError(
+    `${error.message}.\n` +
+      'Start one (`npm run start:worker`; which ones run says `countersign doctor`), or set the same\n' +
+      'COUNTERSIGN_TASK_QUEUE everywhere. A change that was asked for may still be made then.',
+    { cause: error },
   );
 }
 

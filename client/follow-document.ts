@@ -17,6 +17,8 @@ import {
   waitForOutcomeUpdate,
 } from '../workflows/contract.js';
 import type { ProgressView, SigningOutcome } from '../workflows/contract.js';
+import { answeredWithin } from './answer-limit.js';
+import type { AnswerOptions } from './answer-limit.js';
 import { checkedId } from './track-document.js';
 
 export interface WaitOptions {
@@ -50,10 +52,16 @@ export class DocumentClosedError extends Error {
   }
 }
 
-/** Progress now, of an open document or of a closed one. */
-export async function followDocument(client: Client, documentId: string): Promise<ProgressView> {
+/** Progress now, of an open document or of a closed one. @throws NoAnswerError */
+export async function followDocument(
+  client: Client,
+  documentId: string,
+  options: AnswerOptions = {},
+): Promise<ProgressView> {
   const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
-  return tracked(documentId, () => handle.query(progressQuery));
+  return tracked(documentId, () =>
+    answeredWithin(client, documentId, options, () => handle.query(progressQuery)),
+  );
 }
 
 /**

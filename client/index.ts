@@ -10,6 +10,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { createDataConverter } from '../codec/data-converter.js';
 import { createProviderClient } from '../provider/provider-client.js';
+import type { AnswerOptions } from './answer-limit.js';
 import { readConfiguration } from './configuration.js';
 import type { ClientConfiguration } from './configuration.js';
 import { createDocument } from './create-document.js';
@@ -40,6 +41,8 @@ export type {
   SigningOutcome,
   TrackingTerms,
 } from '../workflows/contract.js';
+export { NoAnswerError } from './answer-limit.js';
+export type { AnswerOptions } from './answer-limit.js';
 export { readConfiguration } from './configuration.js';
 export type { ClientConfiguration } from './configuration.js';
 export type { CreatedDocument, DocumentRequest } from './create-document.js';
@@ -64,8 +67,8 @@ export interface Countersign {
    * was stopped begins anew.
    */
   trackDocument(documentId: string, terms?: TrackingTerms): Promise<void>;
-  /** Progress now. @throws NotTrackedError */
-  progress(documentId: string): Promise<ProgressView>;
+  /** Progress now. @throws NotTrackedError, NoAnswerError */
+  progress(documentId: string, options?: AnswerOptions): Promise<ProgressView>;
   /**
    * Resolves as soon as anything changes after `afterRevision` (see `progress`).
    * @throws NotTrackedError; RangeError for a revision that is no number; DocumentClosedError where
@@ -84,9 +87,14 @@ export interface Countersign {
   waitForOutcome(documentId: string, options?: WaitOptions): Promise<SigningOutcome>;
   /**
    * Other terms from now on; what is left out stays, `null` is never.
-   * @throws TermsRefusedError, NotTrackedError, DocumentClosedError
+   * @throws TermsRefusedError, NotTrackedError, DocumentClosedError; NoAnswerError, and then it may
+   *   still be made
    */
-  changeTerms(documentId: string, terms: ChasingTerms): Promise<ProgressView>;
+  changeTerms(
+    documentId: string,
+    terms: ChasingTerms,
+    options?: AnswerOptions,
+  ): Promise<ProgressView>;
   /** Has the provider asked now. @throws NotTrackedError, DocumentClosedError */
   refresh(documentId: string): Promise<void>;
   /** Gives the document up here; at the provider it stays as it is. @throws as `refresh` */
@@ -123,11 +131,11 @@ export async function connect(
   return {
     createDocument: (request, terms = {}) => createDocument({ ...start, provider }, request, terms),
     trackDocument: (documentId, terms = {}) => trackDocument(start, documentId, terms),
-    progress: (documentId) => followDocument(client, documentId),
+    progress: (documentId, options) => followDocument(client, documentId, options),
     waitForChange: (documentId, afterRevision, options) =>
       waitForChange(client, documentId, afterRevision, options),
     waitForOutcome: (documentId, options) => waitForOutcome(client, documentId, options),
-    changeTerms: (documentId, terms) => changeTerms(client, documentId, terms),
+    changeTerms: (documentId, terms, options) => changeTerms(client, documentId, terms, options),
     refresh: (documentId) => refresh(client, documentId),
     stop: (documentId, reason) => stop(client, documentId, reason),
     listDocuments: (filter) => listDocuments(client, filter),

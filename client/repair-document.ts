@@ -10,6 +10,8 @@ import {
   stopSignal,
 } from '../workflows/contract.js';
 import type { ChasingTerms, ProgressView } from '../workflows/contract.js';
+import { answeredWithin } from './answer-limit.js';
+import type { AnswerOptions } from './answer-limit.js';
 import { closedError } from './follow-document.js';
 import { checkedId } from './track-document.js';
 
@@ -36,15 +38,18 @@ export async function stop(client: Client, documentId: string, reason: string): 
   await tell(client, documentId, (handle) => handle.signal(stopSignal, masked));
 }
 
-/** @throws TermsRefusedError, NotTrackedError, DocumentClosedError */
+/** @throws TermsRefusedError, NotTrackedError, DocumentClosedError, NoAnswerError */
 export async function changeTerms(
   client: Client,
   documentId: string,
   terms: ChasingTerms,
+  options: AnswerOptions = {},
 ): Promise<ProgressView> {
   try {
     return await tell(client, documentId, (handle) =>
-      handle.executeUpdate(changeTermsUpdate, { args: [terms] }),
+      answeredWithin(client, documentId, options, () =>
+        handle.executeUpdate(changeTermsUpdate, { args: [terms] }),
+      ),
     );
   } catch (error) {
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;

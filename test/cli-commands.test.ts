@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { NoAnswerError } from '../client/index.js';
 import type { ListedDocument, ProgressView, SigningOutcome } from '../client/index.js';
 import { withCountersign } from '../cli/countersign-connection.js';
 import { UnreachableError } from '../cli/failures.js';
@@ -252,6 +253,31 @@ test('where nobody answers in time the worker is thought of, not Temporal', asyn
     assert.match(error.message, /answer only while a worker runs/);
     return true;
   });
+});
+
+test('where no worker runs, whoever asks a document soon hears so, and on which task queue', async () => {
+  const { documentId } = await created();
+  await stage.stopWorker();
+  const { countersign, taskQueue } = stage;
+  const limit = { limitMs: 100 };
+  for (const asking of [
+    countersign.progress(documentId, limit),
+    countersign.changeTerms(documentId, { stalledAfter: '3d' }, limit),
+  ]) {
+    await assert.rejects(asking, (error) => {
+      assert.ok(error instanceof NoAnswerError, String(error));
+      assert.deepEqual([error.documentId, error.taskQueue], [documentId, taskQueue]);
+      return true;
+    });
+  }
+  const calls = [['show'], ['chase', '--stalled', '3d']];
+  const endings = await Promise.all(calls.map((words) => cli([...words, documentId])));
+  await stage.startWorker();
+  for (const { code, notes } of endings) {
+    assert.match(notes.join('\n'), /no worker answered on the task queue countersign within 10 s/);
+    assert.match(notes.join('\n'), /npm run start:worker/);
+    assert.equal(code, 3);
+  }
 });
 
 test('Ctrl-C ends a reconciliation that nobody carries out, with 130', async () => {

@@ -2,7 +2,7 @@
 import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
-import { withCountersign } from '../countersign-connection.js';
+import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { shownFailure, UsageError } from '../failures.js';
 
 const EXAMPLE_ID = '0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10';
@@ -65,7 +65,7 @@ export const chase: Action = {
       if (Object.keys(terms).length === 0) {
         throw new UsageError('say what is to change: --deadline, --reminders or --stalled');
       }
-      const view = await countersign.changeTerms(documentId, terms);
+      const view = await countersign.changeTerms(documentId, terms, ANSWER_LIMIT);
       const changed = Object.entries(terms).map(
         ([name, value]: [string, string | readonly string[] | null]) => `${name} ${inWords(value)}`,
       );

@@ -1,6 +1,6 @@
 import { EXIT_CODES } from '../command.js';
 import type { Action } from '../command.js';
-import { withCountersign } from '../countersign-connection.js';
+import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { documentLines } from '../document-text.js';
 import { workflowLink } from '../workflow-link.js';
 
@@ -15,7 +15,7 @@ export const show: Action = {
   run: (call) =>
     withCountersign(call, async (countersign, { temporalUiUrl, namespace }) => {
       const { positionals, terminal, json } = call;
-      const view = await countersign.progress(positionals[0] ?? '');
+      const view = await countersign.progress(positionals[0] ?? '', ANSWER_LIMIT);
       const workflowUrl = workflowLink(temporalUiUrl, namespace)?.(view.documentId);
       if (json) terminal.print(JSON.stringify({ ...view, workflowUrl }, null, 2));
       else for (const line of documentLines(view, workflowUrl, terminal)) terminal.print(line);

@@ -7,7 +7,7 @@ import type {
 } from '../../client/index.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
-import { withCountersign } from '../countersign-connection.js';
+import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { FILTER_OPTIONS, filterOf } from '../document-filter.js';
 import { changeLine, statusColour } from '../document-text.js';
 import { UsageError } from '../failures.js';
@@ -53,7 +53,7 @@ async function watchOne(
   countersign: Countersign,
   documentId: string,
 ): Promise<void> {
-  let view = await countersign.progress(documentId);
+  let view = await countersign.progress(documentId, ANSWER_LIMIT);
   const told = new Set<string>();
   for (;;) {
     if (json) terminal.print(JSON.stringify(view));
