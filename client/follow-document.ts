@@ -52,7 +52,10 @@ export class DocumentClosedError extends Error {
   }
 }
 
-/** Progress now, of an open document or of a closed one. @throws NoAnswerError */
+/**
+ * Progress now, of an open document or of a closed one.
+ * @throws NoAnswerError; DocumentClosedError where the workflow was ended before it began
+ */
 export async function followDocument(
   client: Client,
   documentId: string,
@@ -60,7 +63,7 @@ export async function followDocument(
 ): Promise<ProgressView> {
   const handle = client.workflow.getHandle(documentWorkflowId(checkedId(documentId)));
   return tracked(documentId, () =>
-    answeredWithin(client, documentId, options, () => handle.query(progressQuery)),
+    answeredWithin(client, documentId, options, () => lastViewOf(client, handle, documentId)),
   );
 }
 
@@ -82,12 +85,26 @@ export async function waitForChange(
       openOr(
         () =>
           patiently(() => handle.executeUpdate(waitForChangeUpdate, { args: [{ afterRevision }] })),
-        () => tracked(documentId, () => handle.query(progressQuery)),
+        () => tracked(documentId, () => lastViewOf(client, handle, documentId)),
       ),
     );
     // A run that continues as new answers early.
     if (view.revision > afterRevision || view.outcome) return view;
     await requireUnbroken(client, documentId);
+  }
+}
+
+/** What was ended before its first Workflow Task has nothing to tell: Temporal fails the query. */
+async function lastViewOf(
+  client: Client,
+  handle: WorkflowHandle,
+  documentId: string,
+): Promise<ProgressView> {
+  try {
+    return await handle.query(progressQuery);
+  } catch (error) {
+    if (isTaskFailure(error)) await requireUnbroken(client, documentId, error);
+    throw error;
   }
 }
 
@@ -105,10 +122,10 @@ const BROKEN: readonly WorkflowExecutionStatusName[] = [
 ];
 
 /** Somebody, or Temporal, ended it: its last view would be asked for without a pause, for ever. */
-async function requireUnbroken(client: Client, documentId: string): Promise<void> {
+async function requireUnbroken(client: Client, documentId: string, cause?: unknown): Promise<void> {
   const { status, outcome } = await standing(client, documentId);
   if (BROKEN.includes(status)) {
-    throw new DocumentClosedError(documentId, outcome ?? status.toLowerCase(), undefined);
+    throw new DocumentClosedError(documentId, outcome ?? status.toLowerCase(), cause);
   }
 }
 

@@ -67,7 +67,11 @@ export interface Countersign {
    * was stopped begins anew.
    */
   trackDocument(documentId: string, terms?: TrackingTerms): Promise<void>;
-  /** Progress now. @throws NotTrackedError, NoAnswerError */
+  /**
+   * Progress now.
+   * @throws NotTrackedError, NoAnswerError; DocumentClosedError where the workflow was terminated
+   *   before it began
+   */
   progress(documentId: string, options?: AnswerOptions): Promise<ProgressView>;
   /**
    * Resolves as soon as anything changes after `afterRevision` (see `progress`).

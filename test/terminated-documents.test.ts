@@ -41,6 +41,22 @@ test('there is no outcome to wait for', async () => {
   await assert.rejects(stage.countersign.waitForOutcome(documentId), isClosed);
 });
 
+test('of what never began there is no progress, and nothing to wait for', async () => {
+  const { client, countersign, environment, sandbox } = stage;
+  const { id } = sandbox.createDocument({});
+  await stage.stopWorker();
+  await countersign.trackDocument(id);
+  await client.workflow.getHandle(documentWorkflowId(id)).terminate('by mistake');
+  await stage.startWorker();
+  const asked = [countersign.progress(id), countersign.waitForChange(id, 0)];
+  for (const each of asked) await assert.rejects(each, DocumentClosedError);
+  for (const command of ['show', 'watch', 'wait']) {
+    const { code, notes } = await runCli([command, id], { environment });
+    assert.match(notes.join(), new RegExp(`^document ${id} is closed \\(terminated\\)`));
+    assert.equal(code, 1);
+  }
+});
+
 for (const command of ['wait', 'watch']) {
   test(`countersign ${command} ends, and says why`, { timeout: 60_000 }, async (t) => {
     const { environment } = stage;
