@@ -2,7 +2,7 @@
 import type { ListedDocument, ProgressView } from '../client/index.js';
 import { pairLines, tableLines } from './table.js';
 import type { Column } from './table.js';
-import { painted } from './terminal.js';
+import { painted, plainLine } from './terminal.js';
 import type { Colour, Terminal } from './terminal.js';
 
 type Timeline = ProgressView['timeline'][number];
@@ -128,7 +128,7 @@ function summaryLines(
 /** A change of one document as a line of a log. */
 export function changeLine(change: Timeline, terminal: Pick<Terminal, 'hasColour'>): string {
   const { at, subject, id, status, number, sources } = change;
-  const who = subject === 'document' ? 'document' : `signer ${id}`;
-  const what = painted(terminal, statusColour(status), `${status} (${number})`);
-  return `${shownTime(at)}  ${who}  ${what}  ${sources.join(', ')}`;
+  const who = subject === 'document' ? 'document' : plainLine(`signer ${id}`);
+  const what = painted(terminal, statusColour(status), plainLine(`${status} (${number})`));
+  return `${plainLine(shownTime(at))}  ${who}  ${what}  ${sources.join(', ')}`;
 }

@@ -9,7 +9,10 @@ import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
 import { EXIT_CODES } from './command.js';
 import type { CommandCall } from './command.js';
+import { plainLine } from './terminal.js';
 import { ensureReached, openTemporal } from './temporal-connection.js';
+
+type Listed = Pick<ErasurePlan, 'files' | 'histories' | 'shared' | 'unreadable'>;
 
 /** Runs with the worker's settings. */
 export async function runErase(call: CommandCall): Promise<number> {
@@ -56,7 +59,8 @@ export async function runErase(call: CommandCall): Promise<number> {
   }
 }
 
-function textOf({ files, histories, shared, unreadable }: ErasurePlan): string {
+/** What a plan says to people. Pure: paths and IDs may come from outside. */
+export function textOf({ files, histories, shared, unreadable }: Listed): string {
   const lines = [
     ...files.map((path) => `file      ${path}`),
     ...histories.map(({ workflowId, runId }) => `history   ${workflowId} ${runId}`),
@@ -67,7 +71,7 @@ function textOf({ files, histories, shared, unreadable }: ErasurePlan): string {
       ? [`stays     ${unreadable.length} callbacks that cannot be read, as ${unreadable[0] ?? ''}`]
       : []),
   ];
-  return lines.join('\n') || 'nothing is left to erase but the tombstone';
+  return lines.map(plainLine).join('\n') || 'nothing is left to erase but the tombstone';
 }
 
 /** Without a terminal nobody can say yes. */

@@ -2,6 +2,7 @@
 import { ConfigurationError } from '../configuration/settings.js';
 import { ProviderError } from '../provider/provider-error.js';
 import { EXIT_CODES } from './command.js';
+import { plainText } from './terminal.js';
 
 /** The call is wrong. Says what, and what would be right. */
 export class UsageError extends Error {
@@ -19,11 +20,11 @@ export interface ShownFailure {
   readonly lines: readonly string[];
 }
 
-/** What the person at the terminal is told. */
+/** What the person at the terminal is told; what came from outside may be in it. */
 export function shownFailure(error: unknown): ShownFailure {
   const message = error instanceof Error ? inTermsOfCommands(error) : String(error);
   const lines = error instanceof ConfigurationError ? error.problems : message.split('\n');
-  return { exitCode: exitCodeOf(error), lines };
+  return { exitCode: exitCodeOf(error), lines: lines.map(plainText) };
 }
 
 /** What the SDK says of them is that they failed; why is their cause. By name: it loads slowly. */

@@ -27,8 +27,13 @@ export function painted(
   return `\u001b[${CODES[colour]}m${text}\u001b[0m`;
 }
 
-/** Text from outside on one line, without what would move a terminal's cursor. */
-export function plainLine(text: string): string {
+/** Text from outside without what would move a terminal's cursor, a new line too. */
+export function plainText(text: string): string {
   // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trimEnd();
+}
+
+/** The same, without space around it. */
+export function plainLine(text: string): string {
+  return plainText(text).trim();
 }

@@ -8,7 +8,9 @@ import { markedSubscriptions } from '../cli/commands/subscriptions.js';
 import { completionScript, SHELLS } from '../cli/completion-script.js';
 import { FILTER_OPTIONS } from '../cli/document-filter.js';
 import { documentRequest, signerOf } from '../cli/document-request.js';
-import { UsageError } from '../cli/failures.js';
+import { changeLine } from '../cli/document-text.js';
+import { textOf } from '../cli/erasing.js';
+import { shownFailure, UsageError } from '../cli/failures.js';
 import { isGroup, optionsOf, readInvocation } from '../cli/invocation.js';
 import { OptionValues } from '../cli/option-values.js';
 import { withReference } from '../cli/reference.js';
@@ -199,6 +201,42 @@ describe('a table', () => {
     const terminal = { isInteractive: false, hasColour: false, width: 80 };
     const [, line] = tableLines([columns[0] ?? assert.fail()], ['a\u001b[2Jb\nc'], terminal);
     assert.equal(line, 'a [2Jb c');
+  });
+});
+
+describe('control characters from outside reach no terminal', () => {
+  const hostile = 'a\u001b[2J\u0007\u009bb';
+
+  test('in what is said of a failure', async () => {
+    const calls = [[hostile], ['list', `--${hostile}`], ['list', '--since', hostile]];
+    for (const words of calls) {
+      const { code, notes } = await runCli(words);
+      assert.equal(code, 2);
+      assert.match(notes.join(), /a \[2J b/);
+    }
+    const { lines } = shownFailure(new Error(`the first\n  ${hostile}`));
+    assert.deepEqual(lines, ['the first', '  a [2J b']);
+  });
+
+  test('in what an erasure lists', () => {
+    const plan = {
+      files: [hostile],
+      histories: [{ workflowId: hostile, runId: 'run' }],
+      ...{ shared: [hostile], unreadable: [hostile] },
+    };
+    assert.deepEqual(textOf(plan).split('\n'), [
+      'file      a [2J b',
+      'history   a [2J b run',
+      'stays     a [2J b: names others too, until its retention ends',
+      'stays     1 callbacks that cannot be read, as a [2J b',
+    ]);
+  });
+
+  test('in what is watched', () => {
+    const at = '2030-01-31T12:00:00Z';
+    const change = { at, subject: 'signer', id: hostile, status: 'signed', number: 40 } as const;
+    const line = changeLine({ ...change, sources: ['batch'] }, { hasColour: false });
+    assert.equal(line, '2030-01-31 12:00:00  signer a [2J b  signed (40)  batch');
   });
 });
 

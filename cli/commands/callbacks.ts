@@ -2,6 +2,7 @@ import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall, CommandGroup } from '../command.js';
 import { UsageError } from '../failures.js';
 import { pairLines, tableLines } from '../table.js';
+import { plainLine } from '../terminal.js';
 import type { StoredCallback, StoredCallbacks } from '../stored-callbacks.js';
 
 const DEFAULT_COUNT = 20;
@@ -59,7 +60,7 @@ function noteUnreadable(found: readonly StoredCallback[], { terminal }: CommandC
   const reasons = found.flatMap(({ unreadable }) => unreadable ?? []);
   for (const reason of new Set(reasons)) {
     const count = reasons.filter((each) => each === reason).length;
-    terminal.note(`${count} cannot be read: ${reason}`);
+    terminal.note(plainLine(`${count} cannot be read: ${reason}`));
   }
 }
 

@@ -5,6 +5,7 @@ import { UsageError } from '../failures.js';
 import { callSandbox } from '../sandbox-calls.js';
 import type { SandboxDocument, SandboxSigner, SandboxState } from '../sandbox-calls.js';
 import { pairLines, tableLines } from '../table.js';
+import { plainLine } from '../terminal.js';
 
 const SANDBOX_OPTION = {
   sandbox: { type: 'string', value: '<url>', help: 'another than SANDBOX_HOST and SANDBOX_PORT' },
@@ -84,7 +85,7 @@ const create: Action = {
     const document = await callSandbox<SandboxDocument>(call, 'POST', 'documents', body);
     return answer(call, document, () => [
       `document ${document.id}`,
-      ...document.signers.map(({ id, firstname }) => `signer   ${id}  ${firstname}`),
+      ...document.signers.map(({ id, firstname }) => plainLine(`signer   ${id}  ${firstname}`)),
     ]);
   },
 };

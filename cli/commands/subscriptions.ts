@@ -15,6 +15,7 @@ import { UsageError } from '../failures.js';
 import { withProvider } from '../provider-connection.js';
 import { tableLines } from '../table.js';
 import type { Column } from '../table.js';
+import { plainLine } from '../terminal.js';
 
 /** Registers a URL for callbacks. */
 export const subscribe: Action = {
@@ -78,7 +79,8 @@ export const unsubscribe: Action = {
       if (json) terminal.print(JSON.stringify({ url, removed: removed.length }));
       else if (removed.length === 0) {
         terminal.note('this very URL is not registered; see countersign subscriptions --full');
-      } else terminal.print(`removed: ${removed.map(({ notify }) => notify).join(', ')}`);
+      } else
+        terminal.print(plainLine(`removed: ${removed.map(({ notify }) => notify).join(', ')}`));
       return removed.length > 0 ? EXIT_CODES.ok : EXIT_CODES.failed;
     }),
 };

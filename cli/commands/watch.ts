@@ -11,7 +11,7 @@ import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { FILTER_OPTIONS, filterOf } from '../document-filter.js';
 import { changeLine, statusColour } from '../document-text.js';
 import { UsageError } from '../failures.js';
-import { painted } from '../terminal.js';
+import { painted, plainLine } from '../terminal.js';
 
 /** Visibility lags by a second or so: looking more often shows nothing more. */
 const POLL_MS = 1000;
@@ -71,7 +71,9 @@ function newLines(
 ): string[] {
   const lines = [
     ...timeline.map((change) => changeLine(change, terminal)),
-    ...(attention === undefined ? [] : [painted(terminal, 'yellow', `waits: ${attention}`)]),
+    ...(attention === undefined
+      ? []
+      : [painted(terminal, 'yellow', plainLine(`waits: ${attention}`))]),
     ...(outcome ? [`outcome: ${painted(terminal, statusColour(outcome.kind), outcome.kind)}`] : []),
   ];
   const fresh = lines.filter((line) => !told.has(line));
@@ -121,6 +123,6 @@ function documentLine(
 ): string {
   const time = new Date().toISOString().slice(11, 19);
   const step = before === undefined ? now : `${before} → ${now}`;
-  const what = painted(terminal, statusColour(outcome ?? status), step);
-  return `${time}  ${documentId}  ${what}${tag === undefined ? '' : `  ${tag}`}`;
+  const what = painted(terminal, statusColour(outcome ?? status), plainLine(step));
+  return `${time}  ${plainLine(documentId)}  ${what}${tag === undefined ? '' : `  ${plainLine(tag)}`}`;
 }
