@@ -191,10 +191,21 @@ test('a document is asked for, chased otherwise, and given up', async () => {
 
 test('of several documents those are told that can be, and the others named', async () => {
   const { documentId } = await created();
+  const unread = await cli(['refresh', documentId, '../x']);
+  assert.deepEqual([unread.code, unread.out], [2, []]);
   const [one, two] = [randomUUID(), randomUUID()];
   const { code, out, notes } = await cli(['refresh', one, documentId, two, '--json']);
   assert.deepEqual([code, out], [1, [JSON.stringify({ refreshed: [documentId] })]]);
   for (const id of [one, two]) assert.match(notes.join(), new RegExp(`${id} is not tracked`));
+});
+
+test('a document is named as everything spells it, however it was typed', async () => {
+  const { documentId } = await created();
+  const typed = documentId.toUpperCase();
+  assert.deepEqual(await json('track', typed), { documentId });
+  assert.deepEqual(await json('refresh', typed, typed), { refreshed: [documentId, documentId] });
+  const reason = ['--reason', 'signed on paper'];
+  assert.deepEqual(await json('stop', typed, ...reason), { stopped: documentId });
 });
 
 test('callbacks are subscribed to, compared with what should be, and removed', async () => {

@@ -71,10 +71,10 @@ const show: Action = {
   options: {},
   json: 'one object: workflowId, state, input and, once ended, result',
   example: 'countersign callbacks show callback:0f3a…',
-  run: (call) =>
-    withCallbacks(call, async (callbacks) => {
-      const [id = ''] = call.positionals;
-      if (!isCallbackId(id)) throw new UsageError(`${id} is no callback's ID`);
+  run: (call) => {
+    const [id = ''] = call.positionals;
+    if (!isCallbackId(id)) throw new UsageError(`${id} is no callback's ID`);
+    return withCallbacks(call, async (callbacks) => {
       const { input, result, ...about } = await callbacks.show(id);
       const { terminal } = call;
       if (call.json) {
@@ -101,7 +101,8 @@ const show: Action = {
         terminal,
       );
       for (const line of lines) terminal.print(line);
-    }),
+    });
+  },
 };
 
 const replay: Action = {

@@ -3,6 +3,7 @@ import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
+import { documentIdOf } from '../document-id.js';
 import { shownFailure, UsageError } from '../failures.js';
 
 const EXAMPLE_ID = '0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10';
@@ -39,15 +40,16 @@ export const stop: Action = {
   options: { reason: { type: 'string', value: '<text>', help: 'why; it is announced' } },
   json: '{"stopped": documentId}',
   example: `countersign stop ${EXAMPLE_ID} --reason 'signed on paper'`,
-  run: (call) =>
-    withCountersign(call, async (countersign) => {
-      const [documentId = ''] = call.positionals;
-      const reason = call.values.text('reason');
-      if (reason === undefined) throw new UsageError("say why: --reason 'signed on paper'");
+  run: (call) => {
+    const documentId = documentIdOf(call.positionals[0]);
+    const reason = call.values.text('reason');
+    if (reason === undefined) throw new UsageError("say why: --reason 'signed on paper'");
+    return withCountersign(call, async (countersign) => {
       await countersign.stop(documentId, reason);
       say(call, { stopped: documentId }, [`document ${documentId} is given up`]);
       return EXIT_CODES.ok;
-    }),
+    });
+  },
 };
 
 /** The Update `changeTerms`. */
@@ -58,20 +60,21 @@ export const chase: Action = {
   options: CHASING_OPTIONS,
   json: "the document's progress, as countersign show has it",
   example: `countersign chase ${EXAMPLE_ID} --reminders 3d,7d --stalled 14d`,
-  run: (call) =>
-    withCountersign(call, async (countersign) => {
-      const [documentId = ''] = call.positionals;
-      const terms = chasingTermsOf(call.values);
-      if (Object.keys(terms).length === 0) {
-        throw new UsageError('say what is to change: --deadline, --reminders or --stalled');
-      }
+  run: (call) => {
+    const documentId = documentIdOf(call.positionals[0]);
+    const terms = chasingTermsOf(call.values);
+    if (Object.keys(terms).length === 0) {
+      throw new UsageError('say what is to change: --deadline, --reminders or --stalled');
+    }
+    return withCountersign(call, async (countersign) => {
       const view = await countersign.changeTerms(documentId, terms, ANSWER_LIMIT);
       const changed = Object.entries(terms).map(
         ([name, value]: [string, string | readonly string[] | null]) => `${name} ${inWords(value)}`,
       );
       say(call, view, [`document ${documentId}: ${changed.join('; ')}`]);
       return EXIT_CODES.ok;
-    }),
+    });
+  },
 };
 
 function inWords(value: string | readonly string[] | null): string {
@@ -84,11 +87,13 @@ async function tellEach(
   name: string,
   what: string,
 ): Promise<number> {
+  // All of them first: a wrong call changes nothing.
+  const documentIds = call.positionals.map(documentIdOf);
   return withCountersign(call, async (countersign) => {
     const told: string[] = [];
     const failures: unknown[] = [];
     // One that has closed meanwhile must not keep the others waiting.
-    for (const documentId of call.positionals) {
+    for (const documentId of documentIds) {
       await countersign[signal](documentId).then(
         () => told.push(documentId),
         (error: unknown) => failures.push(error),
