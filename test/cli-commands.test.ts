@@ -271,11 +271,11 @@ test('where no worker runs, whoever asks a document soon hears so, and on which 
   await stage.stopWorker();
   const { countersign, taskQueue } = stage;
   const limit = { limitMs: 100 };
-  for (const asking of [
-    countersign.progress(documentId, limit),
-    countersign.changeTerms(documentId, { stalledAfter: '3d' }, limit),
+  for (const ask of [
+    () => countersign.progress(documentId, limit),
+    () => countersign.changeTerms(documentId, { stalledAfter: '3d' }, limit),
   ]) {
-    await assert.rejects(asking, (error) => {
+    await assert.rejects(ask, (error) => {
       assert.ok(error instanceof NoAnswerError, String(error));
       assert.deepEqual([error.documentId, error.taskQueue], [documentId, taskQueue]);
       return true;

@@ -48,8 +48,8 @@ test('of what never began there is no progress, and nothing to wait for', async 
   await countersign.trackDocument(id);
   await client.workflow.getHandle(documentWorkflowId(id)).terminate('by mistake');
   await stage.startWorker();
-  const asked = [countersign.progress(id), countersign.waitForChange(id, 0)];
-  for (const each of asked) await assert.rejects(each, DocumentClosedError);
+  const asking = [() => countersign.progress(id), () => countersign.waitForChange(id, 0)];
+  for (const ask of asking) await assert.rejects(ask, DocumentClosedError);
   for (const command of ['show', 'watch', 'wait']) {
     const { code, notes } = await runCli([command, id], { environment });
     assert.match(notes.join(), new RegExp(`^document ${id} is closed \\(terminated\\)`));
