@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import axios from 'axios';
 import { z } from 'zod';
+import { UnreachableError, UsageError } from './failures.js';
 
 /** A captured request: headers and the very bytes of its body (docs/operating.md). */
 const capturedShape = z
@@ -16,16 +17,24 @@ const capturedShape = z
 /** The connection's own business, and wrong for another one. */
 const NOT_SENT = new Set(['host', 'connection', 'content-length', 'transfer-encoding']);
 
+/** The webhook answers within 30 s, the longest that it gives a request. */
+const LIMIT_MS = 60_000;
+
+/** The webhook's own answers are lines; at the address there may be anything. */
+const ANSWER_MAX_BYTES = 65_536;
+
 /**
  * POSTs a captured request as it is.
- * @throws Error where the file is no captured request, or nobody answers
+ * @throws UsageError where the file cannot be read; UnreachableError where nobody answers in time;
+ *   Error where the file is no captured request, or cannot be sent
  */
 export async function postCaptured(
   path: string,
   url: string,
   signal: AbortSignal,
+  limitMs = LIMIT_MS,
 ): Promise<{ status: number; body: string }> {
-  const captured = capturedShape.safeParse(jsonOf(await readFile(path, 'utf8')));
+  const captured = capturedShape.safeParse(jsonOf(await fileText(path)));
   if (!captured.success) {
     throw new Error(
       `${path} is no captured callback: {"headers": {…}, "body": "…"}, or bodyBase64`,
@@ -33,18 +42,47 @@ export async function postCaptured(
   }
   const { headers, body, bodyBase64 } = captured.data;
   const kept = Object.entries(headers).filter(([name]) => !NOT_SENT.has(name.toLowerCase()));
-  const answer = await axios.post<string>(
-    url,
-    Buffer.from(body ?? bodyBase64 ?? '', body === undefined ? 'base64' : 'utf8'),
-    {
-      headers: Object.fromEntries(kept),
-      signal,
-      maxRedirects: 0,
-      responseType: 'text',
-      validateStatus: null,
-    },
-  );
-  return { status: answer.status, body: answer.data };
+  const timeout = AbortSignal.timeout(limitMs);
+  try {
+    const answer = await axios.post<string>(
+      url,
+      Buffer.from(body ?? bodyBase64 ?? '', body === undefined ? 'base64' : 'utf8'),
+      {
+        headers: Object.fromEntries(kept),
+        signal: AbortSignal.any([signal, timeout]),
+        maxRedirects: 0,
+        maxContentLength: ANSWER_MAX_BYTES,
+        responseType: 'text',
+        validateStatus: null,
+      },
+    );
+    return { status: answer.status, body: answer.data };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (code.startsWith('ERR_INVALID')) {
+      throw new Error(`${path} cannot be sent: ${message}`, { cause: error });
+    }
+    const where = new URL(url).host;
+    if (message.includes('maxContentLength')) {
+      throw new Error(`what answers at ${where} is no webhook: it sends too much`, {
+        cause: error,
+      });
+    }
+    const why = timeout.aborted ? `nothing within ${limitMs / 1000} s` : message;
+    throw new UnreachableError(`no webhook answers at ${where} (${why}): is --to its address?`, {
+      cause: error,
+    });
+  }
+}
+
+async function fileText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`${path} cannot be read (${code ?? String(error)})`, { cause: error });
+  }
 }
 
 function jsonOf(text: string): unknown {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { postCaptured } from '../cli/captured-callback.js';
+import { UnreachableError } from '../cli/failures.js';
 import {
   withStoredCallbacks,
   type StoredCallback,
@@ -13,6 +16,7 @@ import {
 } from '../cli/stored-callbacks.js';
 import { CALLBACK_PATH } from '../webhook/app.js';
 import { WORKFLOW_TYPES, type CallbackDeliveryResult } from '../workflows/contract.js';
+import { runCli } from './support/cli.js';
 import { startCallbackReceiver } from './support/sandbox-stage.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -104,6 +108,37 @@ test('a captured callback is POSTed as it was, and a changed one is refused', as
   assert.equal((await postCaptured(path, url, signal)).status, 401);
   await writeFile(path, '{"headers": {}}');
   await assert.rejects(postCaptured(path, url, signal), /is no captured callback/);
+});
+
+test('what is sent to the wrong place is said so, in time and in plain words', async (context) => {
+  const receiver = await startCallbackReceiver(context);
+  const path = join(folder, 'request.json');
+  await writeFile(path, JSON.stringify({ headers: { 'content-type': 'text/plain' }, body: 'x' }));
+  const post = (url: string) => runCli(['callbacks', 'replay', path, '--to', url]);
+  receiver.answer.body = 'a\u001b[2J\nb';
+  assert.deepEqual((await post(receiver.url)).out, ['200 a [2J b']);
+  receiver.answer.body = 'x'.repeat(1_000_000);
+  const long = await post(receiver.url);
+  assert.deepEqual([long.code, long.out], [1, []]);
+  assert.match(long.notes.join(), /is no webhook: it sends too much/);
+  const nobody = await post('http://127.0.0.1:1/');
+  assert.equal(nobody.code, 3);
+  assert.match(nobody.notes.join(), /^no webhook answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED/);
+  const silent = createServer().listen(0, '127.0.0.1');
+  context.after(() => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const { signal } = new AbortController();
+  await assert.rejects(postCaptured(path, `http://127.0.0.1:${port}/`, signal, 100), (error) => {
+    assert.ok(error instanceof UnreachableError, String(error));
+    assert.match(error.message, /nothing within 0\.1 s/);
+    return true;
+  });
+  const absent = await runCli(['callbacks', 'replay', '/nowhere/x.json', '--to', receiver.url]);
+  assert.deepEqual(absent, {
+    ...{ code: 2, out: [] },
+    notes: ['/nowhere/x.json cannot be read (ENOENT)'],
+  });
 });
 
 test('the command lists stored callbacks as JSON alone', async () => {

@@ -137,10 +137,14 @@ const replay: Action = {
 };
 
 async function postFile(call: CommandCall, path: string, url: string): Promise<number> {
-  if (!URL.canParse(url)) throw new UsageError(`--to is no URL: ${url}`);
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new UsageError(`--to is no http:// or https:// URL: ${url}`);
+  }
   const { postCaptured } = await import('../captured-callback.js');
   const { status, body } = await postCaptured(path, url, call.signal);
-  call.terminal.print(call.json ? JSON.stringify({ status, body }) : `${status} ${body}`);
+  call.terminal.print(
+    call.json ? JSON.stringify({ status, body }) : plainLine(`${status} ${body}`),
+  );
   return status === 200 ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
