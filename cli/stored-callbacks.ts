@@ -66,7 +66,7 @@ export async function withStoredCallbacks<Answer>(
   try {
     await ensureReached({ connection, address });
     return await use({
-      list: (options) => list(client, options),
+      list: (options) => listStored(client, options),
       show: (workflowId) => show(client, workflowId),
       replay: (workflowId, { releasesHeld }) =>
         replay({ client, taskQueue }, workflowId, releasesHeld),
@@ -76,7 +76,8 @@ export async function withStoredCallbacks<Answer>(
   }
 }
 
-async function list(
+/** What leaves the retention while it is listed is left out. */
+export async function listStored(
   client: Client,
   { count, onlySetAside }: { readonly count: number; readonly onlySetAside: boolean },
 ): Promise<StoredCallback[]> {
@@ -91,6 +92,7 @@ async function list(
   const found: StoredCallback[] = [];
   for (const each of listed) {
     const shown = await read(client, each.workflowId);
+    if (shown === undefined) continue;
     const isSealed = shown instanceof DecryptionError;
     found.push(isSealed ? { ...each, unreadable: shown.message } : summaryOf(shown));
   }
@@ -108,11 +110,16 @@ function summaryOf({ workflowId, state, input, result }: ShownCallback): StoredC
 
 async function show(client: Client, workflowId: string): Promise<ShownCallback> {
   const shown = await read(client, workflowId);
+  if (shown === undefined) throw new Error(`no callback ${workflowId} is stored (any more)`);
   if (!(shown instanceof DecryptionError)) return shown;
   throw new Error(`${workflowId} cannot be read: ${shown.message}`, { cause: shown });
 }
 
-async function read(client: Client, workflowId: string): Promise<ShownCallback | DecryptionError> {
+/** Undefined: Temporal does not know it, or does not any more. */
+async function read(
+  client: Client,
+  workflowId: string,
+): Promise<ShownCallback | DecryptionError | undefined> {
   const handle = client.workflow.getHandle(workflowId);
   try {
     const { status } = await handle.describe();
@@ -128,8 +135,8 @@ async function read(client: Client, workflowId: string): Promise<ShownCallback |
     return { workflowId, state: status.name, input, result };
   } catch (error) {
     if (error instanceof DecryptionError) return error;
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    throw new Error(`no callback ${workflowId} is stored (any more)`, { cause: error });
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
   }
 }
 

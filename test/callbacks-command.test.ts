@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
 import { postCaptured } from '../cli/captured-callback.js';
 import { UnreachableError } from '../cli/failures.js';
 import {
+  listStored,
   withStoredCallbacks,
   type StoredCallback,
   type StoredCallbacks,
@@ -70,6 +72,25 @@ test('a stored batch is listed and shown, and each replay is a delivery of its o
     }
     await assert.rejects(callbacks.show('callback:absent'), /no callback callback:absent/);
   });
+});
+
+test('a callback that goes while it is listed is left out of the list', async () => {
+  const { workflowId } = await storedBatch();
+  const status = { name: 'COMPLETED' };
+  const listed = [
+    { workflowId: 'callback:gone', status },
+    { workflowId, status },
+  ];
+  const client = Object.create(stage.client, {
+    workflow: {
+      value: Object.create(stage.client.workflow, { list: { value: () => listed } }) as object,
+    },
+  }) as Client;
+  const found = await listStored(client, { count: 2, onlySetAside: false });
+  assert.deepEqual(
+    found.map((each) => each.workflowId),
+    [workflowId],
+  );
 });
 
 test('what was held is replayed only where that is asked for', async () => {
