@@ -68,7 +68,7 @@ export async function compareDocument(
 ): Promise<Compared> {
   const compared = comparedAtOnce(snapshot, known, terms);
   if (compared) return compared;
-  if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, terms);
+  if (known.kind === 'unknown') return adoptUnlessKnown(comparison, snapshot, known, terms);
   if (known.kind === 'closed') {
     const mayBeOurs = known.mayBeRepaired === true || isSignedAfterAll(snapshot, known);
     const earlier = mayBeOurs ? await findEarlierRepair(comparison, snapshot, terms) : undefined;
@@ -266,6 +266,7 @@ function unlessAdopted(
 async function adoptUnlessKnown(
   comparison: Comparison,
   snapshot: DocumentSnapshot,
+  { mayBeRepaired }: KnownDocument,
   terms: ComparisonNow,
 ): Promise<Compared> {
   const adopted = await adopt(comparison, snapshot, terms);
@@ -274,6 +275,8 @@ async function adoptUnlessKnown(
   const known = await describeDocument(comparison.client, snapshot);
   if (known.kind === 'closed') return afterItsEnd(comparison, snapshot, known, terms);
   if (known.kind === 'open') {
+    // The page that shares this row adopted it. Its answer would come after all first tasks.
+    if (known.isInStep && !mayBeRepaired) return OPEN;
     return { ...(await repair(comparison, snapshot, terms)), mark: ROW_MARKS.open };
   }
   return adopted ?? CLOSED;

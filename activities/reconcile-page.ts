@@ -310,8 +310,9 @@ async function compareAll(
     comparedAtOnce(snapshot, UNKNOWN, terms)?.mark === ROW_MARKS.unknownIgnored;
   const lookUp = { memory, followed, run: input.seed, isIgnored, repairsSinceMs };
   const known = await knownDocuments(client, documents, lookUp);
+  const unknown = { ...UNKNOWN, mayBeRepaired: repairsSinceMs !== undefined };
   const nowOf = ({ documentId }: DocumentSnapshot): KnownDocument =>
-    known.get(documentId) ?? UNKNOWN;
+    known.get(documentId) ?? unknown;
   let count = 0;
   const compare = async (snapshot: DocumentSnapshot): Promise<Compared> => {
     Context.current().cancellationSignal.throwIfAborted();

@@ -31,8 +31,8 @@ export interface WebhookProcess extends MeasuredProcess {
 
 /** What the build is made of. */
 const BUILT_FROM = [
-  ...['activities', 'cli', 'client', 'configuration', 'provider', 'sandbox', 'webhook', 'worker'],
-  ...['workflows', 'package-lock.json', 'tsconfig.build.json', 'tsconfig.json'],
+  ...['activities', 'cli', 'client', 'codec', 'configuration', 'provider', 'sandbox', 'webhook'],
+  ...['worker', 'workflows', 'package-lock.json', 'tsconfig.build.json', 'tsconfig.json'],
 ];
 
 /** Its last file. */
