@@ -1,6 +1,7 @@
 /** A reconciliation of many documents with nothing to repair, beside merely fetching its pages. */
 import { cpus, loadavg } from 'node:os';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Benchmark, BenchmarkReport, Surroundings } from './benchmark.js';
 import type { MeasuredProcess, PageAsked } from './measured-process.js';
@@ -11,7 +12,7 @@ import type { ReconcileStage } from './reconcile-stage.js';
 import { historiesOf } from './run-histories.js';
 import { sumOf, temporalActions, totalOf } from './temporal-actions.js';
 import type { HistoryEvent } from './temporal-actions.js';
-import { WORKFLOW_TYPES } from '../workflows/contract.js';
+import { documentWorkflowId, WORKFLOW_TYPES } from '../workflows/contract.js';
 import type {
   ReconcilePageInput,
   ReconcilePageResult,
@@ -30,6 +31,9 @@ const PAGES_AT_ONCE = 2;
 
 /** The sandbox takes as many in one call. */
 const CREATED_AT_ONCE = 50_000;
+
+/** A start, and a Workflow Task scheduled, started and completed. */
+const EVENTS_ONCE_BEGUN = 4;
 
 /** One to begin workflows, one to see that all are in step; visibility may lag. */
 const SETTLING_RUNS = 5;
@@ -76,13 +80,13 @@ export async function runReconcile(
     const open = Math.min(settings.open, settings.documents);
     const small = Math.min(settings.small, settings.documents);
     const smallOpen = Math.min(open, small);
-    createDocuments(stage, FOLLOWED_GROUP, smallOpen);
+    const first = createDocuments(stage, FOLLOWED_GROUP, smallOpen);
     createDocuments(stage, OTHER_GROUP, small - smallOpen);
-    const [smallRounds] = await measureList(stage, settings, small, around);
-    createDocuments(stage, FOLLOWED_GROUP, open - smallOpen);
+    const [smallRounds] = await measureList(stage, settings, [small, first], around);
+    const more = createDocuments(stage, FOLLOWED_GROUP, open - smallOpen);
     createDocuments(stage, OTHER_GROUP, settings.documents - small - (open - smallOpen));
     const { documents } = settings;
-    const [rounds, backfill] = await measureList(stage, settings, documents, around);
+    const [rounds, backfill] = await measureList(stage, settings, [documents, more], around);
     const machine = { node: process.version, cores: cpus().length, load: loadavg()[0] ?? NaN };
     return reconcileResultOf({
       settings: { ...settings, open },
@@ -96,20 +100,24 @@ export async function runReconcile(
   }
 }
 
-function createDocuments({ sandbox }: ReconcileStage, group: string, count: number): void {
+/** @returns their IDs */
+function createDocuments({ sandbox }: ReconcileStage, group: string, count: number): string[] {
+  const ids: string[] = [];
   for (let left = count; left > 0; left -= CREATED_AT_ONCE) {
-    sandbox.createDocuments(Math.min(left, CREATED_AT_ONCE), { group, signers: 2 });
+    const created = sandbox.createDocuments(Math.min(left, CREATED_AT_ONCE), { group, signers: 2 });
+    for (const { id } of created) ids.push(id);
   }
+  return ids;
 }
 
 async function measureList(
   stage: ReconcileStage,
   { rounds: count, latency }: ReconcileSettings,
-  documents: number,
+  [documents, followed]: readonly [documents: number, followed: readonly string[]],
   { onProgress }: Surroundings,
 ): Promise<[Round[], MeasuredRun]> {
   onProgress(`${documents} documents: beginning the workflows of those that get one`);
-  const backfill = await settle(stage, onProgress);
+  const backfill = await settle(stage, followed, onProgress);
   stage.sandbox.changeFaults({ slowListingMs: latency });
   // Fresh ones: what beginning workflows took is not to be seen in what a run takes.
   const worker = await stage.spawn('worker');
@@ -135,6 +143,7 @@ async function measureList(
 /** @returns the first run, which begins the workflows */
 async function settle(
   stage: ReconcileStage,
+  followed: readonly string[],
   onProgress: Surroundings['onProgress'],
 ): Promise<MeasuredRun> {
   const worker = await stage.spawn('worker');
@@ -147,8 +156,25 @@ async function settle(
     onProgress(`${repairedDocuments} workflows begun or told in ${seconds} s`);
     if (repairedDocuments + falseAlarms === 0 || runs.length === SETTLING_RUNS) break;
   }
+  const beganMs = performance.now();
+  await untilBegun(stage, followed);
+  onProgress(
+    `their first tasks took another ${((performance.now() - beganMs) / 1000).toFixed(1)} s`,
+  );
   await worker.close();
   return runs[0] ?? Promise.reject(new Error('no run'));
+}
+
+/** Until workers have done the first tasks, by one in twenty: the next worker has none of them. */
+async function untilBegun(
+  { client, signal }: ReconcileStage,
+  followed: readonly string[],
+): Promise<void> {
+  for (const id of followed.filter((_, index) => index % 20 === 0)) {
+    const handle = client.workflow.getHandle(documentWorkflowId(id));
+    while ((await handle.describe()).historyLength < EVENTS_ONCE_BEGUN)
+      await delay(100, undefined, { signal });
+  }
 }
 
 async function runOnce(stage: ReconcileStage, worker: MeasuredProcess): Promise<MeasuredRun> {
