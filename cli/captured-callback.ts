@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import axios from 'axios';
 import { z } from 'zod';
-import { UnreachableError, UsageError } from './failures.js';
+import { UnreachableError } from './failures.js';
+import { namedFile } from './named-file.js';
 
 /** A captured request: headers and the very bytes of its body (docs/operating.md). */
 const capturedShape = z
@@ -34,7 +34,7 @@ export async function postCaptured(
   signal: AbortSignal,
   limitMs = LIMIT_MS,
 ): Promise<{ status: number; body: string }> {
-  const captured = capturedShape.safeParse(jsonOf(await fileText(path)));
+  const captured = capturedShape.safeParse(jsonOf(await namedFile(path)));
   if (!captured.success) {
     throw new Error(
       `${path} is no captured callback: {"headers": {…}, "body": "…"}, or bodyBase64`,
@@ -73,15 +73,6 @@ export async function postCaptured(
     throw new UnreachableError(`no webhook answers at ${where} (${why}): is --to its address?`, {
       cause: error,
     });
-  }
-}
-
-async function fileText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${path} cannot be read (${code ?? String(error)})`, { cause: error });
   }
 }
 

@@ -1,6 +1,5 @@
-import { Client, isGrpcServiceError } from '@temporalio/client';
-import { lookUpOptions } from '../codec/data-converter.js';
-import { documentWorkflowId } from '../workflows/contract.js';
+import type { Client } from '@temporalio/client';
+import { describeDocument, grpcCodeOf } from './describe-document.js';
 
 /** How long a document may take to answer. */
 export interface AnswerOptions {
@@ -56,18 +55,14 @@ export async function answeredWithin<Answer>(
 }
 
 function isTooLate(error: unknown, isDue: boolean): boolean {
-  const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
+  const code = grpcCodeOf(error);
   return code === DEADLINE_EXCEEDED || (code === CANCELLED && isDue);
 }
 
 /** Of the document, which may be another than this process's own. */
 async function taskQueueOf(client: Client, documentId: string): Promise<string> {
-  const { workflow } = new Client(lookUpOptions(client));
-  const handle = workflow.getHandle(documentWorkflowId(documentId));
   const { taskQueue } = await client.withDeadline(Date.now() + LOOK_UP_LIMIT_MS, () =>
-    handle.describe(),
+    describeDocument(client, documentId),
   );
   return taskQueue;
 }

@@ -1,14 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  Client,
-  isGrpcServiceError,
-  ServiceError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import type { WorkflowExecutionStatusName, WorkflowHandle } from '@temporalio/client';
-import { lookUpOptions } from '../codec/data-converter.js';
+import type { Client, WorkflowExecutionStatusName, WorkflowHandle } from '@temporalio/client';
 import {
   documentWorkflowId,
   progressQuery,
@@ -19,6 +15,7 @@ import {
 import type { ProgressView, SigningOutcome } from '../workflows/contract.js';
 import { answeredWithin } from './answer-limit.js';
 import type { AnswerOptions } from './answer-limit.js';
+import { describeDocument, grpcCodeOf } from './describe-document.js';
 import { checkedId } from './track-document.js';
 
 export interface WaitOptions {
@@ -203,8 +200,7 @@ async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
 }
 
 function isTaskFailure(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && TASK_FAILED === (cause.code as number);
+  return grpcCodeOf(error) === TASK_FAILED;
 }
 
 async function waiting<Answer>(
@@ -253,10 +249,7 @@ interface Standing {
 }
 
 async function standing(client: Client, documentId: string): Promise<Standing> {
-  const { workflow } = new Client(lookUpOptions(client));
-  const { status, typedSearchAttributes } = await workflow
-    .getHandle(documentWorkflowId(documentId))
-    .describe();
+  const { status, typedSearchAttributes } = await describeDocument(client, documentId);
   return {
     status: status.name,
     outcome: typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome),

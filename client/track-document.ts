@@ -1,11 +1,10 @@
 import {
-  Client,
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { lookUpOptions } from '../codec/data-converter.js';
+import type { Client } from '@temporalio/client';
 import {
   canonicalId,
   documentWorkflowId,
@@ -19,6 +18,7 @@ import type { DocumentSigningInput, FollowUpPolicy, TrackingTerms } from '../wor
 import { chasingProblems } from '../workflows/chasing-terms.js';
 import { documentStart } from '../workflows/document-start.js';
 import type { DocumentStart } from '../workflows/document-start.js';
+import { describeDocument } from './describe-document.js';
 
 /** Where workflows are started. */
 export interface Start {
@@ -109,9 +109,7 @@ async function isTold(client: Client, documentId: string, terms: TrackingTerms):
 }
 
 async function isStopped(client: Client, documentId: string): Promise<boolean> {
-  const { workflow } = new Client(lookUpOptions(client));
-  const handle = workflow.getHandle(documentWorkflowId(documentId));
-  const { typedSearchAttributes } = await call(client, () => handle.describe());
+  const { typedSearchAttributes } = await call(client, () => describeDocument(client, documentId));
   return typedSearchAttributes.get(SEARCH_ATTRIBUTES.documentOutcome) === 'stopped';
 }
 

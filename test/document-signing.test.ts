@@ -24,7 +24,7 @@ import {
 import { documentStart } from '../workflows/document-start.js';
 import { initialState, withReport } from '../workflows/document-state.js';
 import { openReceiver, type ReceivedMessage, type Receiver } from './support/receiver.js';
-import { attemptedAgain, completed } from './support/recording.js';
+import { attemptedAgain, beginFinalised, completed } from './support/recording.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -282,14 +282,7 @@ test('a wrong PDF is announced, even where nobody was asked about the document b
   try {
     const { id } = stage.sandbox.createDocument({ signers: 1 });
     await stage.sandbox.completeDocument(id);
-    const at = new Date().toISOString();
-    const change = { subject: 'document', id, status: 'finalised', at, position: 0 } as const;
-    await stage.client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-      ...documentStart({ documentId: id }),
-      taskQueue: stage.taskQueue,
-      signal: statusChangedSignal,
-      signalArgs: [{ source: 'realtime', changes: [change] }],
-    });
+    await beginFinalised(stage, id);
     await until(() => messagesOf(id).some(({ type }) => type === 'document.integrityFailed'));
     stage.sandbox.changeFaults({ wrongPdf: 0 });
     await stage.client.workflow.getHandle(documentWorkflowId(id)).signal(retrySignal);

@@ -1,5 +1,4 @@
 import { CHASING_OPTIONS, chasingTermsOf } from '../chasing-options.js';
-import { readFile } from 'node:fs/promises';
 import type { DocumentRequest, TrackingTerms } from '../../client/index.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
@@ -7,6 +6,7 @@ import { withCountersign } from '../countersign-connection.js';
 import { documentRequest } from '../document-request.js';
 import { UsageError } from '../failures.js';
 import { noteStandIn } from '../installation.js';
+import { namedFile } from '../named-file.js';
 import { workflowLink } from '../workflow-link.js';
 
 /** A document, sent for signing and tracked. */
@@ -62,20 +62,11 @@ async function send(
 async function fileBody({ positionals, readInput }: CommandCall): Promise<unknown> {
   const [file] = positionals;
   if (file === undefined) return {};
-  const text = file === '-' ? await readInput() : await fileText(file);
+  const text = file === '-' ? await readInput() : await namedFile(file);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     const where = file === '-' ? 'stdin' : file;
     throw new UsageError(`${where} holds no JSON: ${String(error)}`, { cause: error });
-  }
-}
-
-async function fileText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${file} cannot be read (${code ?? String(error)})`, { cause: error });
   }
 }

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   documentWorkflowId,
-  statusChangedSignal,
   waitForChangeUpdate,
   WORKFLOW_TYPES,
 } from '../../workflows/contract.js';
@@ -11,6 +10,7 @@ import {
   activitiesIn,
   attemptedAgain,
   attended,
+  beginFinalised,
   broken,
   completed,
   finished,
@@ -45,14 +45,7 @@ export const failingDocuments: Scenarios = {
       const { id } = stage.sandbox.createDocument();
       stage.sandbox.changeFaults({ wrongPdf: 'always' });
       await stage.sandbox.completeDocument(id);
-      const at = new Date().toISOString();
-      const change = { subject: 'document', id, status: 'finalised', at, position: 0 } as const;
-      await stage.client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
-        ...documentStart({ documentId: id }),
-        taskQueue: stage.taskQueue,
-        signal: statusChangedSignal,
-        signalArgs: [{ source: 'realtime', changes: [change] }],
-      });
+      await beginFinalised(stage, id);
       await until(() => hasAnnounced(handleOf(stage, id), 'document.integrityFailed'));
       stage.sandbox.changeFaults({ wrongPdf: 0 });
       await stage.countersign.retry(id);

@@ -4,8 +4,13 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { TrackingTerms } from '../../client/index.js';
 import type { Environment } from '../../configuration/settings.js';
 import type { SandboxOptions } from '../../sandbox/index.js';
-import { documentWorkflowId, statusChangedSignal } from '../../workflows/contract.js';
+import {
+  documentWorkflowId,
+  statusChangedSignal,
+  WORKFLOW_TYPES,
+} from '../../workflows/contract.js';
 import type { DocumentStatusChange, SignerStatusChange } from '../../workflows/contract.js';
+import { documentStart } from '../../workflows/document-start.js';
 import type { Receiver } from './receiver.js';
 import type { Stage } from './stage.js';
 import { until } from './until.js';
@@ -73,6 +78,18 @@ export async function tell(
   const at = new Date(atMs).toISOString();
   const report = { source: 'realtime', changes: [{ ...change, at, position: 0 }] } as const;
   await handleOf(stage, documentId).signal(statusChangedSignal, report);
+}
+
+/** Begins a document's workflow as the callback of its final PDF does. */
+export async function beginFinalised(stage: Stage, documentId: string): Promise<void> {
+  const at = new Date().toISOString();
+  const change = { subject: 'document', status: 'finalised', at, position: 0 } as const;
+  await stage.client.workflow.signalWithStart(WORKFLOW_TYPES.documentSigning, {
+    ...documentStart({ documentId }),
+    taskQueue: stage.taskQueue,
+    signal: statusChangedSignal,
+    signalArgs: [{ source: 'realtime', changes: [{ ...change, id: documentId }] }],
+  });
 }
 
 /** Waits for a workflow's end, the last run's if there are several. */
