@@ -11,11 +11,8 @@ import { createSandbox, type Sandbox } from '../sandbox/index.js';
 import { CALLBACK_PATH } from '../webhook/app.js';
 import type { Surroundings } from './benchmark.js';
 import type { LoadOrder, LoadResult } from './callback-load.js';
-import {
-  buildCountersign,
-  startWebhookProcess,
-  startWorkerProcess,
-} from './countersign-processes.js';
+import { buildCountersign } from './countersign-build.js';
+import { startWebhookProcess, startWorkerProcess } from './countersign-processes.js';
 import { readConfiguration } from './configuration.js';
 import { forkBeside, type Forked } from './forked.js';
 import type { Peer, PeerOrder } from './peer-door.js';

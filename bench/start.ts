@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { pickFreePort } from '../cli/ports.js';
 import { findTemporalServer } from '../cli/temporal-binary.js';
 import type { Benchmark, BenchmarkReport, Surroundings } from './benchmark.js';
-import { buildCountersign } from './countersign-processes.js';
+import { buildCountersign } from './countersign-build.js';
 import { readConfiguration } from './configuration.js';
 import { describeMachine } from './machine.js';
 import { spread } from './statistics.js';

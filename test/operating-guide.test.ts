@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { pickFreePort } from '../cli/ports.js';
 import { FAILURE_TYPES, OPERATIONS_EVENTS, documentWorkflowId } from '../workflows/contract.js';
 import type { SigningOutcome } from '../workflows/contract.js';
+import { program } from './support/build.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
 
@@ -39,7 +40,7 @@ after(async () => {
 /** A worker process of its own, once it serves metrics. */
 async function startWorker(): Promise<{ child: ChildProcess; metricsUrl: string }> {
   const address = `127.0.0.1:${await pickFreePort('127.0.0.1')}`;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+  const child = spawn(process.execPath, program('worker/main'), {
     env: {
       ...process.env,
       ...stage.environment,

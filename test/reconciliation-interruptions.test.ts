@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { program } from './support/build.js';
 import {
   isTracked,
   pagesOf,
@@ -22,7 +23,7 @@ test('a worker killed in the middle: another one goes on where it was, and nothi
     const losses = stage.sandbox.losses({ limit: 0 });
     await stage.stopWorker();
     stage.sandbox.changeFaults({ slowListingMs: 200 });
-    const worker = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+    const worker = spawn(process.execPath, program('worker/main'), {
       env: { ...process.env, ...stage.environment },
       stdio: ['ignore', 'ignore', 'inherit'],
     });

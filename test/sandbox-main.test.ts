@@ -10,12 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Settings } from '../configuration/settings.js';
 import { readSandboxConfiguration } from '../sandbox/configuration.js';
 import { readSandboxSettings } from '../sandbox/index.js';
+import { program } from './support/build.js';
 import { call, startTestSandbox } from './support/sandbox-stage.js';
 
-const main = new URL('../sandbox/main.ts', import.meta.url).pathname;
-
 function spawnMain(context: TestContext, environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+  const child = spawn(process.execPath, program('sandbox/main'), {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

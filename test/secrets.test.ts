@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import type { Payload } from '@temporalio/common';
 import { pickFreePort } from '../cli/ports.js';
 import { documentWorkflowId, WORKFLOW_TYPES, type Activities } from '../workflows/contract.js';
+import { program } from './support/build.js';
 import { startStage, type StageServer } from './support/provider-stage.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -49,8 +50,11 @@ const children: ChildProcess[] = [];
 const output: string[] = [];
 
 /** A process of its own, all of whose words are kept. */
-function start(file: string, environment: Readonly<Record<string, string | undefined>>): void {
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+function start(
+  name: Parameters<typeof program>[0],
+  environment: Readonly<Record<string, string | undefined>>,
+): void {
+  const child = spawn(process.execPath, program(name), {
     env: { ...process.env, ...stage.environment, LOG_LEVEL: 'trace', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -92,7 +96,7 @@ before(async () => {
     codec: await pickFreePort('127.0.0.1'),
   };
   const { port } = new URL(receiver.origin);
-  start('worker/main.ts', {
+  start('worker/main', {
     NOTIFY_WEBHOOK_URL: `${receiver.origin}/${SECRETS.webhookPath}`,
     NOTIFY_WEBHOOK_SECRETS: `whsec_${SECRETS.whsec}`,
     NOTIFY_SLACK_URL: `${receiver.origin}/services/${SECRETS.slackPath}`,
@@ -104,7 +108,7 @@ before(async () => {
     RECONCILE_ALARM_SHARE: '0%',
     WORKER_METRICS_ADDRESS: `127.0.0.1:${ports.metrics}`,
   });
-  start('worker/main.ts', {
+  start('worker/main', {
     COUNTERSIGN_TASK_QUEUE: S3_TASK_QUEUE,
     ARCHIVE_URL: `s3://${BUCKET}/signed`,
     ARCHIVE_S3_ENDPOINT: receiver.origin,
@@ -113,11 +117,11 @@ before(async () => {
     AWS_ACCESS_KEY_ID: 'countersign',
     AWS_SECRET_ACCESS_KEY: SECRETS.s3Secret,
   });
-  start('codec/server/main.ts', {
+  start('codec/server/main', {
     CODEC_PORT: String(ports.codec),
     CODEC_TOKENS: SECRETS.codecToken,
   });
-  start('webhook/main.ts', {
+  start('webhook/main', {
     WEBHOOK_PORT: String(ports.webhook),
     WEBHOOK_TOKENS: SECRETS.token,
     LEGALESIGN_HMAC_SECRETS: SECRETS.hmac,

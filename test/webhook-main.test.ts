@@ -7,20 +7,19 @@ import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { readConfiguration, type WebhookConfiguration } from '../webhook/configuration.js';
 import type { CallbackInbox, StoreResult } from '../webhook/callback-inbox.js';
 import { startWebhook, type RunningWebhook } from '../webhook/main.js';
 import { callbackWorkflowId } from '../workflows/contract.js';
+import { program } from './support/build.js';
 import { startTestServer } from './support/temporal.js';
 import { sendTo } from './support/webhook-harness.js';
 import { batchRequest, createTestSigner, entry, hintRequest } from './support/webhook-signing.js';
 import { makeFolder, openSpool } from './support/webhook-spool.js';
 
 const TOKEN = 'a-token-of-the-url';
-const MAIN = fileURLToPath(new URL('../webhook/main.ts', import.meta.url));
 const logger = pino({ level: 'silent' });
 
 function configurationWith(more: Partial<WebhookConfiguration> = {}): WebhookConfiguration {
@@ -246,7 +245,7 @@ function startProcess(env: Record<string, string>): {
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly lines: AsyncIterable<string>;
 } {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
+  const child = spawn(process.execPath, program('webhook/main'), {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], WEBHOOK_SPOOL: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { documentWorkflowId, type SigningOutcome } from '../workflows/contract.js';
+import { program } from './support/build.js';
 import { openReceiver, type Receiver } from './support/receiver.js';
 import { openStage, type Stage } from './support/stage.js';
 
@@ -26,7 +27,7 @@ after(async () => {
 });
 
 function startWorkerProcess(): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+  return spawn(process.execPath, program('worker/main'), {
     env: { ...process.env, ...stage.environment },
     stdio: 'ignore',
   });

@@ -12,6 +12,7 @@ import proto from '@temporalio/proto';
 import { readConfiguration } from '../worker/configuration.js';
 import { DATA_FORMAT, DATA_FORMAT_KEY } from '../worker/data-format.js';
 import { startWorker } from '../worker/main.js';
+import { program } from './support/build.js';
 import { openGuardedTemporal, type GuardedTemporal } from './support/guarded-temporal.js';
 import { startTestServer, type TestServer } from './support/temporal.js';
 import { until } from './support/until.js';
@@ -47,7 +48,7 @@ interface WorkerProcess {
 
 function startProcess(environment: Readonly<Record<string, string>>): WorkerProcess {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+  const child = spawn(process.execPath, program('worker/main'), {
     env: { PATH, HOME, TEMPORAL_ADDRESS: door.address, ...UNSCHEDULED, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 240_000,

@@ -6,7 +6,7 @@ import { startWorker, type RunningWorker } from '../worker/main.js';
 import { documentWorkflowId } from '../workflows/contract.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
-import { bundleFor } from './support/workflow-bundles.js';
+import { bundleFor } from './support/build.js';
 
 const DEPLOYMENT = 'countersign-test';
 

@@ -12,6 +12,7 @@ import { createSandbox, type Sandbox } from '../../sandbox/index.js';
 import type { Random } from '../../sandbox/seeded-random.js';
 import type { Surroundings } from '../benchmark.js';
 import { readConfiguration } from '../configuration.js';
+import { buildCountersign } from '../countersign-build.js';
 import { MortalTemporal } from './mortal-temporal.js';
 import { PartProcess } from './part-process.js';
 import {
@@ -69,6 +70,7 @@ async function openParts(
   around: Surroundings,
   closers: (() => unknown)[],
 ): Promise<Omit<ChaosStage, 'close'>> {
+  await buildCountersign(around);
   const folder = await mkdtemp(join(tmpdir(), 'countersign-chaos-'));
   closers.push(() => rm(folder, { recursive: true }));
   const megabytes = Math.ceil(MEGABYTES_SPARE + documents * MEGABYTES_PER_DOCUMENT);
@@ -162,7 +164,7 @@ async function startWorkers(
     const port = await pickFreePort('127.0.0.1');
     const part = new PartProcess({
       ...{ name: `worker ${letter}`, signal },
-      main: 'worker/main.ts',
+      main: 'worker/main.js',
       environment: { ...environment, WORKER_METRICS_ADDRESS: `127.0.0.1:${port}` },
       logFile: join(folder, `worker-${letter}.log`),
       clockFile: join(folder, `worker-${letter}.clock`),
@@ -187,7 +189,7 @@ async function startWebhooks(
     const port = await pickFreePort('127.0.0.1');
     const part = new PartProcess({
       ...{ name: `webhook ${letter}`, signal },
-      main: 'webhook/main.ts',
+      main: 'webhook/main.js',
       environment: { ...environment, WEBHOOK_PORT: String(port) },
       logFile: join(folder, `webhook-${letter}.log`),
       clockFile: join(folder, `webhook-${letter}.clock`),

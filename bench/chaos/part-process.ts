@@ -1,12 +1,12 @@
 /** A real process of Countersign that is killed and started again. */
 import { readdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '../countersign-build.js';
 import { startProcess, type MeasuredProcess } from '../ready-process.js';
 
 /** What a process is started with. */
 export interface PartOptions {
   readonly name: string;
-  /** Relative to the repository. */
+  /** In the build. */
   readonly main: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
@@ -17,7 +17,6 @@ export interface PartOptions {
   readonly signal: AbortSignal;
 }
 
-const ROOT = new URL('../../', import.meta.url);
 const STEPPING_CLOCK = new URL('stepping-clock.js', import.meta.url).href;
 
 const START_ATTEMPTS = 5;
@@ -67,7 +66,7 @@ export class PartProcess {
     this.#running = await startProcess({
       ...order,
       command: process.execPath,
-      args: ['--import', 'tsx', '--import', STEPPING_CLOCK, fileURLToPath(new URL(main, ROOT))],
+      args: ['--import', STEPPING_CLOCK, builtFile(main)],
       environment: {
         ...{ PATH: process.env['PATH'], HOME: process.env['HOME'], CHAOS_CLOCK_FILE: clockFile },
         ...environment,

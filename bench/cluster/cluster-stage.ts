@@ -13,11 +13,8 @@ import { environmentFor } from '../bench-stage.js';
 import type { BenchStageOptions, SigningStage } from '../bench-stage.js';
 import type { Surroundings } from '../benchmark.js';
 import { readConfiguration } from '../configuration.js';
-import {
-  buildCountersign,
-  startWebhookProcess,
-  startWorkerProcess,
-} from '../countersign-processes.js';
+import { buildCountersign } from '../countersign-build.js';
+import { startWebhookProcess, startWorkerProcess } from '../countersign-processes.js';
 import type { ProcessSurroundings, WebhookProcess } from '../countersign-processes.js';
 import type { MeasuredProcess } from '../ready-process.js';
 import { startPostgres } from './postgres.js';

@@ -1,25 +1,22 @@
 /** `npm test`: fetches the Temporal binary once, then runs every test file, or those named. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findTestBinary } from './temporal.js';
-import { makeBundles } from './workflow-bundles.js';
+import { makeBuild } from './build.js';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 const named = process.argv.slice(2);
 const all = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
 const files = named.length > 0 ? named : all.map((name) => `test/${name}`);
 const COUNTERSIGN_TEMPORAL_CLI = await findTestBinary();
-const bundles = mkdtempSync(join(tmpdir(), 'countersign-bundles-'));
-// One file alone has made its own as soon.
-const shared = named.length > 0 ? {} : await makeBundles(bundles);
+// One file alone runs as soon from the sources.
+const shared = named.length > 0 ? {} : await makeBuild();
 
 const { status } = spawnSync(
   process.execPath,
   [
-    ...['--import', 'tsx', '--test', '--test-reporter=spec'],
+    ...['--import', 'tsx/esm', '--test', '--test-reporter=spec'],
     // Each has a server of its own. Many wait more than they compute: three keep two cores busy.
     '--test-concurrency=3',
     // A failed test can leave something running that keeps its file's process alive.
@@ -32,5 +29,4 @@ const { status } = spawnSync(
     stdio: 'inherit',
   },
 );
-rmSync(bundles, { recursive: true });
 process.exitCode = status ?? 1;

@@ -146,7 +146,7 @@ async function build(): Promise<void> {
   const staging = await mkdtemp(join(CACHE, 'building-'));
   const settings = [`GOBIN=${staging}`, 'GOMAXPROCS=2', 'CGO_ENABLED=0'];
   // Built once and used for seconds: what the compiler would spend on speed is not earned back.
-  const flags = ['-ldflags=-s -w', '-gcflags=all=-N -l'];
+  const flags = ['-ldflags=-s -w', '-gcflags=all=-N -l -dwarf=false'];
   const parameters = ['install', ...flags, `github.com/minio/minio@${MINIO_VERSION}`];
   const building = new AbortController();
   const told = tellProgress(building.signal);

@@ -17,7 +17,7 @@ import { readConfiguration as readWorkerConfiguration } from '../../worker/confi
 import { installRuntime, startWorker } from '../../worker/main.js';
 import type { RunningWorker } from '../../worker/main.js';
 import { startTestServer } from './temporal.js';
-import { bundleFor } from './workflow-bundles.js';
+import { bundleFor } from './build.js';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 

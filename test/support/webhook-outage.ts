@@ -7,18 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { pickFreePort } from '../../cli/ports.js';
 import { startTemporalServer, type TemporalServer } from '../../cli/temporal-server.js';
 import { callbackWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/contract.js';
+import { program } from './build.js';
 import { findTestBinary } from './temporal.js';
 import { until } from './until.js';
 import { sendTo, type Answer } from './webhook-harness.js';
 import { batchRequest, createTestSigner, entry, type TestRequest } from './webhook-signing.js';
 
 const LOOPBACK = '127.0.0.1';
-const MAIN = fileURLToPath(new URL('../../webhook/main.ts', import.meta.url));
 
 /** Lets unsigned callbacks in, as hints. */
 export const OUTAGE_TOKEN = 'a-token-of-the-url';
@@ -132,7 +131,7 @@ export async function makeWebhookPlace(
   return {
     signer,
     async start(more = {}) {
-      const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
+      const child = spawn(process.execPath, program('webhook/main'), {
         env: { ...environment, ...more },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
