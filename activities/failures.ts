@@ -119,8 +119,8 @@ export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
 
 const GRPC_NOT_FOUND = 5;
 const GRPC_PERMISSION_DENIED = 7;
-/** Deadline exceeded, resource exhausted, unavailable. */
-const GRPC_BUSY = [4, 8, 14];
+/** Cancelled, as the server may see a deadline; deadline exceeded, exhausted, unavailable. */
+const GRPC_BUSY = [1, 4, 8, 14];
 
 function hasGrpcCode(error: unknown, ...codes: readonly number[]): boolean {
   return isGrpcServiceError(error) && codes.includes(error.code);

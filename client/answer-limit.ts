@@ -54,7 +54,8 @@ export async function answeredWithin<Answer>(
   }
 }
 
-function isTooLate(error: unknown, isDue: boolean): boolean {
+/** Whether a call with a deadline ran out of time. @param isDue by our clock */
+export function isTooLate(error: unknown, isDue: boolean): boolean {
   const code = grpcCodeOf(error);
   return code === DEADLINE_EXCEEDED || (code === CANCELLED && isDue);
 }

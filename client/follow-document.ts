@@ -203,7 +203,8 @@ function isTaskFailure(error: unknown): boolean {
   return grpcCodeOf(error) === TASK_FAILED;
 }
 
-async function waiting<Answer>(
+/** The signal ends the waiting. */
+export async function waiting<Answer>(
   client: Client,
   { signal }: WaitOptions,
   wait: () => Promise<Answer>,

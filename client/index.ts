@@ -20,7 +20,7 @@ import type { WaitOptions } from './follow-document.js';
 import { listDocuments } from './list-documents.js';
 import type { DocumentFilter, ListedDocument } from './list-documents.js';
 import { lastReconciliation, reconcile } from './reconcile.js';
-import type { ReconciliationRun } from './reconcile.js';
+import type { ReconcileOptions, ReconciliationRun } from './reconcile.js';
 import { changeTerms, refresh, retry, stop } from './repair-document.js';
 import { trackDocument } from './track-document.js';
 import type {
@@ -36,6 +36,7 @@ export { ProviderError } from '../provider/provider-error.js';
 export type {
   ChasingTerms,
   ProgressView,
+  ReconciliationProgress,
   ReconciliationReport,
   ReconciliationScope,
   SigningOutcome,
@@ -49,7 +50,7 @@ export type { CreatedDocument, DocumentRequest } from './create-document.js';
 export { DocumentClosedError, NotTrackedError } from './follow-document.js';
 export type { WaitOptions } from './follow-document.js';
 export type { DocumentFilter, ListedDocument } from './list-documents.js';
-export type { ReconciliationRun } from './reconcile.js';
+export type { ReconcileOptions, ReconciliationRun } from './reconcile.js';
 export { TermsRefusedError } from './repair-document.js';
 export { TrackingFailedError } from './track-document.js';
 
@@ -111,7 +112,7 @@ export interface Countersign {
    */
   retry(documentId: string): Promise<void>;
   /** Compares with the provider now, and repairs what was missed; resolves with the report. */
-  reconcile(scope?: ReconciliationScope): Promise<ReconciliationRun>;
+  reconcile(scope?: ReconciliationScope, options?: ReconcileOptions): Promise<ReconciliationRun>;
   /** The report of the latest run that ended; undefined before the first. */
   lastReconciliation(): Promise<ReconciliationRun | undefined>;
   close(): Promise<void>;
@@ -144,7 +145,7 @@ export async function connect(
     stop: (documentId, reason) => stop(client, documentId, reason),
     listDocuments: (filter) => listDocuments(client, filter),
     retry: (documentId) => retry(client, documentId),
-    reconcile: (scope = {}) => reconcile(start, scope),
+    reconcile: (scope = {}, options) => reconcile(start, scope, options),
     lastReconciliation: () => lastReconciliation(client),
     close: async () => {
       provider?.close();

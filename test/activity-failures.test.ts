@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { test } from 'node:test';
 import { ApplicationFailure } from '@temporalio/common';
-import { toApplicationFailure } from '../activities/failures.js';
+import { isBusy, toApplicationFailure } from '../activities/failures.js';
 import { ProviderError, type ProviderErrorKind } from '../provider/provider-error.js';
 
 const asked = 'GET /document/x/';
@@ -52,4 +52,13 @@ test('A mistake in a program keeps its own name and is retried', () => {
   assert.equal(failure.type, 'TypeError');
   assert.notEqual(failure.nonRetryable, true);
   assert.equal(toApplicationFailure('text').message, 'text');
+});
+
+test('Temporal is busy where a call ran out of time, however the server saw that', () => {
+  const answered = (code: number): Error =>
+    Object.assign(new Error('no'), { code, details: '', metadata: {} });
+  const asked = [1, 4, 8, 14, 2, 3, 5, 7].map((code) =>
+    isBusy(new Error('x', { cause: answered(code) })),
+  );
+  assert.deepEqual(asked, [true, true, true, true, false, false, false, false]);
 });

@@ -282,8 +282,15 @@ test('where no worker runs, whoever asks a document soon hears so, and on which 
     });
   }
   const calls = [['show'], ['chase', '--stalled', '3d']];
+  const heard: string[] = [];
+  const onNote = (line: string): void => void heard.push(line);
+  const waiting = cli(['wait', documentId], { onNote });
   const endings = await Promise.all(calls.map((words) => cli([...words, documentId])));
+  await until(() => heard.length > 0);
   await stage.startWorker();
+  await stage.sandbox.completeDocument(documentId);
+  assert.deepEqual((await waiting).out, ['completed']);
+  assert.match(heard.join('\n'), /no worker answered on .* within 10 s: it is waited for/);
   for (const { code, notes } of endings) {
     assert.match(notes.join('\n'), /no worker answered on the task queue countersign within 10 s/);
     assert.match(notes.join('\n'), /npm run start:worker/);
@@ -291,15 +298,38 @@ test('where no worker runs, whoever asks a document soon hears so, and on which 
   }
 });
 
-test('Ctrl-C ends a reconciliation that nobody carries out, with 130', async () => {
+test('Ctrl-C ends the waiting for a reconciliation that nobody carries out, with 130', async () => {
   await stage.stopWorker();
   const stopping = new AbortController();
-  const reconciling = cli(['reconcile', '--group', 'nobody'], { signal: stopping.signal });
-  const running = "WorkflowType = 'reconciliation' AND ExecutionStatus = 'Running'";
-  await until(async () => (await stage.client.workflow.count(running)).count > 0);
+  const heard: string[] = [];
+  const reconciling = cli(['reconcile', '--group', 'nobody'], {
+    signal: stopping.signal,
+    onNote: (line) => void heard.push(line),
+  });
+  await until(() => heard.length === 2);
   stopping.abort(new Error('ended by SIGINT'));
-  assert.deepEqual(await reconciling, { code: 130, out: [], notes: [] });
+  const { code, out, notes } = await reconciling;
+  assert.deepEqual([code, out], [130, []]);
+  const [workflowId = ''] = /\S+-on-demand-\S+/.exec(notes[0] ?? '') ?? [];
+  assert.deepEqual(notes, [
+    `reconciliation ${workflowId} begun`,
+    'no worker on the task queue countersign says how far it is',
+    `${workflowId} goes on; its report: reconcile --report`,
+  ]);
   await stage.startWorker();
+  await stage.client.workflow.getHandle(workflowId).result();
+});
+
+test('a reconciliation shows on a terminal how far it is', async () => {
+  stage.sandbox.createDocuments(1_200, { signers: 1 });
+  stage.sandbox.changeFaults({ slowListingMs: 1_500 });
+  const { out } = await cli(['reconcile'], { terminal: { isInteractive: true } });
+  stage.sandbox.changeFaults({ slowListingMs: 0 });
+  const rows = out.map((text) => Number(/\[#+-*\] (\d+) of \d+ listed; /.exec(text)?.[1] ?? 0));
+  assert.ok(
+    rows.some((read) => read >= 500),
+    out.join('\n'),
+  );
 });
 
 test('the process itself: JSON alone on stdout, and Ctrl-C ends a wait with 130', async () => {

@@ -374,6 +374,15 @@ describe('a signal sent by hand without its content', () => {
     await handle.signal('statusChanged', { changes: [], snapshot: {} });
     await handle.signal('statusChanged', { changes: [], snapshot: { status: 'x', signers: [{}] } });
     await handle.signal('statusChanged', { changes: [], bounces: [null] });
+    const at = new Date().toISOString();
+    const long = {
+      subject: 'document',
+      id: documentId,
+      status: `unknown-${'0'.repeat(3_000)}200`,
+      at,
+      position: 0,
+    };
+    await handle.signal('statusChanged', { source: 'batch', changes: [long] });
     for (const wrong of [{ role: 5 }, { order: {} }, { rejectionReason: ['no'] }]) {
       const signers = [{ id: 's', status: 'sent', ...wrong }];
       const snapshot = { status: 'created', modified: '', signers };

@@ -33,13 +33,17 @@ export function documentSearchAttributes(document: SearchableDocument): SearchAt
   const { documentStatus, documentGroup, documentTag, documentDeadline } = SEARCH_ATTRIBUTES;
   const ids = fittingIds(signerIds, SIGNER_IDS_MAX_BYTES);
   return [
-    ...(status === undefined ? [] : [{ key: documentStatus, value: status }]),
-    ...(group ? [{ key: documentGroup, value: group.slice(0, KEYWORD_MAX_LENGTH) }] : []),
-    ...(tag ? [{ key: documentTag, value: tag.slice(0, KEYWORD_MAX_LENGTH) }] : []),
+    ...(status === undefined ? [] : [{ key: documentStatus, value: keyword(status) }]),
+    ...(group ? [{ key: documentGroup, value: keyword(group) }] : []),
+    ...(tag ? [{ key: documentTag, value: keyword(tag) }] : []),
     ...(deadline ? [{ key: documentDeadline, value: new Date(deadline) }] : []),
     ...(ids.length === 0 ? [] : [{ key: SEARCH_ATTRIBUTES.signerIds, value: ids }]),
     ...(digest === undefined ? [] : [{ key: SEARCH_ATTRIBUTES.documentDigest, value: digest }]),
   ];
+}
+
+function keyword(text: string): string {
+  return text.slice(0, KEYWORD_MAX_LENGTH);
 }
 
 /** As many of the IDs as fit into a search attribute's value of so many bytes, sorted. */

@@ -82,6 +82,24 @@ export const missedChangesQuery = defineQuery<
   [{ readonly snapshot?: DocumentSnapshot; readonly key: string }]
 >('missedChanges');
 
+// ---------------------------------------------------------------- how far a run is
+
+/** So far, over all that was read. */
+export interface ReconciliationProgress {
+  readonly documents: number;
+  readonly pages: number;
+  readonly repairedDocuments: number;
+  readonly adopted: number;
+  /** Documents that could not be compared. */
+  readonly failed: number;
+  /** Of the listing that is being read, rows; absent where none is, or it does not count itself. */
+  readonly listing?: { readonly read: number; readonly total: number };
+  /** Open documents that no listing showed. */
+  readonly unlisted: { readonly asked: number; readonly pending: number };
+}
+
+export const reconciliationProgressQuery = defineQuery<ReconciliationProgress>('progress');
+
 // ---------------------------------------------------------------- listings and policy
 
 /** `cache`: all outstanding documents at once; `groups`: the newer listing, group by group. */

@@ -3,6 +3,7 @@ import type { OperationsAnnouncement } from './contract.js';
 import { MISSED_KINDS } from './reconciliation-contract.js';
 import type {
   ReconciliationPolicy,
+  ReconciliationProgress,
   ReconciliationReport,
   SetAsideReport,
   SubscriptionReport,
@@ -164,6 +165,20 @@ export function runDetails(state: ReconciliationState, nowMs: number): string {
     `open but not listed: ${unlisted.asked} asked for, ${unlisted.pending.length} to go`,
     ...failedParts.map(({ what, reason }) => `⚠ ${what}: ${reason.replace(/[|`*_<>\r\n]/g, ' ')}`),
   ].join('\n\n');
+}
+
+/** The same in figures, for programs. */
+export function runProgress(state: ReconciliationState): ReconciliationProgress {
+  const { documents, pages, counts, unlisted, cursor } = state;
+  const { offset = 0, total } = cursor ?? {};
+  return {
+    ...{ documents, pages },
+    repairedDocuments: counts.repairedDocuments,
+    adopted: counts.adopted,
+    failed: counts.failed,
+    ...(total === undefined ? {} : { listing: { read: Math.min(offset, total), total } }),
+    unlisted: { asked: unlisted.asked, pending: unlisted.pending.length },
+  };
 }
 
 function estimate(

@@ -5,12 +5,19 @@ import {
   patched,
   proxyActivities,
   setCurrentDetails,
+  setHandler,
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
 import { failureOf } from './activity-failure.js';
 import { channelsFor } from './channels-for.js';
-import { canonicalId, keyOfFurtherPage, MISSED_KINDS, RUN_MEMO } from './contract.js';
+import {
+  canonicalId,
+  keyOfFurtherPage,
+  MISSED_KINDS,
+  reconciliationProgressQuery,
+  RUN_MEMO,
+} from './contract.js';
 import type {
   Activities,
   ComparisonTerms,
@@ -26,7 +33,7 @@ import type {
 } from './contract.js';
 import { grownFilter, headOf, meets } from './listed-documents.js';
 import { tell } from './operations-announcement.js';
-import { announcementsOf, reportOf, runDetails } from './reconciliation-report.js';
+import { announcementsOf, reportOf, runDetails, runProgress } from './reconciliation-report.js';
 import {
   addSetAside,
   documentsIn,
@@ -207,6 +214,9 @@ class Reconciliation {
   constructor(state: ReconciliationState, listed: Uint8Array | undefined) {
     this.#state = state;
     this.#listed = listed;
+    setHandler(reconciliationProgressQuery, () => runProgress(this.#state), {
+      description: 'How far the run is: documents, pages, repairs, rows of the listing read.',
+    });
   }
 
   async run(): Promise<ReconciliationReport> {

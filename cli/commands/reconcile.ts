@@ -1,9 +1,18 @@
-import type { Countersign, ReconciliationReport, ReconciliationScope } from '../../client/index.js';
+import type {
+  Countersign,
+  ReconcileOptions,
+  ReconciliationProgress,
+  ReconciliationReport,
+  ReconciliationRun,
+  ReconciliationScope,
+} from '../../client/index.js';
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
 import { UsageError } from '../failures.js';
+import type { Installation } from '../installation.js';
 import type { OptionValues } from '../option-values.js';
+import { createProgressLine, progressBar } from '../progress-line.js';
 import { pairLines } from '../table.js';
 
 /** A run on demand, or the last run's report. */
@@ -12,7 +21,8 @@ export const reconcile: Action = {
   summary: 'compares with the provider now and repairs; or prints the last report',
   description:
     'Compares what the provider shows with what the workflows know, repairs what callbacks missed,\n' +
-    'and prints the report. Without a scope: everything. Exits with 1 where something was left out.',
+    'and prints the report. Without a scope: everything. Exits with 1 where something was left out.\n' +
+    'Ctrl-C ends the waiting, not the run.',
   usage: '',
   options: {
     document: { type: 'string', value: '<id>', help: 'this document alone' },
@@ -22,20 +32,71 @@ export const reconcile: Action = {
   },
   json: 'the report: {"startedAt", "finishedAt", "isComplete", "documents", "missedChanges", "counts", "failedParts", …}',
   example: 'countersign reconcile --since 2030-01-31T00:00:00Z',
-  run: (call) => withCountersign(call, (countersign) => run(call, countersign)),
+  run: (call) =>
+    withCountersign(call, (countersign, installation) => run(call, countersign, installation)),
 };
 
-async function run(call: CommandCall, countersign: Countersign): Promise<number> {
+async function run(
+  call: CommandCall,
+  countersign: Countersign,
+  installation: Installation,
+): Promise<number> {
   const { values, terminal, json } = call;
   const run = values.flag('report')
     ? await countersign.lastReconciliation()
-    : await countersign.reconcile(scopeOf(values));
+    : await runNow(call, countersign, installation);
   if (!run) throw new Error('no reconciliation has ended yet: run one without --report');
   const { report, workflowId } = run;
   if (json) terminal.print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, workflowId, call)) terminal.print(line);
   const isWhole = report.isComplete && report.counts.failed === 0;
   return isWhole ? EXIT_CODES.ok : EXIT_CODES.failed;
+}
+
+/** A line for people on a terminal, and one a minute where there is none. */
+const NOTED_EVERY_MS = 60_000;
+
+async function runNow(
+  { values, terminal, signal }: CommandCall,
+  countersign: Countersign,
+  { taskQueue }: Installation,
+): Promise<ReconciliationRun> {
+  const line = createProgressLine(terminal);
+  let [begun, notedMs, isSilent] = ['', Date.now(), false];
+  const note = (text: string): void => {
+    line.clear();
+    terminal.note(text);
+  };
+  const onProgress: ReconcileOptions['onProgress'] = (workflowId, progress) => {
+    if (begun === '') note(`reconciliation ${workflowId} begun`);
+    else if (!progress && !isSilent)
+      note(`no worker on the task queue ${taskQueue} says how far it is`);
+    isSilent = begun !== '' && !progress;
+    begun = workflowId;
+    if (!progress) return;
+    line.show(progressText(progress));
+    if (terminal.isInteractive || Date.now() - notedMs < NOTED_EVERY_MS) return;
+    notedMs = Date.now();
+    note(progressText(progress));
+  };
+  try {
+    return await countersign.reconcile(scopeOf(values), { signal, onProgress });
+  } catch (error) {
+    if (signal.aborted && begun !== '') note(`${begun} goes on; its report: reconcile --report`);
+    throw error;
+  } finally {
+    line.clear();
+  }
+}
+
+function progressText(progress: ReconciliationProgress): string {
+  const { listing, unlisted, documents, repairedDocuments, adopted, failed } = progress;
+  const asked = unlisted.asked + unlisted.pending;
+  return [
+    listing ? `${progressBar(listing.read, listing.total)} listed` : `${documents} documents`,
+    ...(asked > 0 ? [`${unlisted.asked} of ${asked} asked for one by one`] : []),
+    `${repairedDocuments} repaired, ${adopted} adopted, ${failed} not compared`,
+  ].join('; ');
 }
 
 /** @throws UsageError where the scope is none, or two at once */

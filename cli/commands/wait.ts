@@ -1,6 +1,6 @@
 import { EXIT_CODES } from '../command.js';
 import type { Action } from '../command.js';
-import { withCountersign } from '../countersign-connection.js';
+import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { UsageError } from '../failures.js';
 
 /** Node's timers end at once where they are to last longer than 2 ** 31 ms. */
@@ -31,11 +31,20 @@ export const wait: Action = {
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([call.signal, ...(timeout ? [timeout] : [])]);
     return withCountersign(call, async (countersign) => {
+      let isOver = false;
+      void countersign.progress(documentId, ANSWER_LIMIT).catch((error: unknown) => {
+        // Whatever else is wrong, the waiting ends with.
+        const isUnanswered = error instanceof Error && error.name === 'NoAnswerError';
+        if (isUnanswered && !isOver) terminal.note(`${error.message}: it is waited for`);
+      });
       const outcome = await countersign
         .waitForOutcome(documentId, { signal })
         .catch((error: unknown) => {
           if (timeout?.aborted !== true || call.signal.aborted) throw error;
           throw new Error(`no outcome within ${values.text('timeout') ?? ''}`, { cause: error });
+        })
+        .finally(() => {
+          isOver = true;
         });
       terminal.print(json ? JSON.stringify(outcome, null, 2) : outcome.kind);
       return outcome.kind === 'completed' ? EXIT_CODES.ok : EXIT_CODES.failed;
