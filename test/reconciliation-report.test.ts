@@ -6,7 +6,7 @@ import {
   type ReconciliationCounts,
   type ReconciliationScope,
 } from '../workflows/contract.js';
-import { announcementsOf, reportOf } from '../workflows/reconciliation-report.js';
+import { announcementsOf, reportOf, runProgress } from '../workflows/reconciliation-report.js';
 import {
   initialReconciliation,
   type ReconciliationState,
@@ -101,4 +101,21 @@ test('registered callbacks that could not be looked at are told of; the document
   const ending = { problem: 'GET /notifications/ was answered 500.' };
   assert.match(told(ending)['reconciliation.failed'] ?? '', /registered callbacks: GET/);
   assert.equal(reportOf(stateOf(ending), FINISHED, true).isComplete, true);
+});
+
+test('how far a run is: documents of the listing that is being read, of as many as it counts', () => {
+  const cursor = { offset: 900, limit: 100, total: 800, hasEnded: false, pages: 9 };
+  const state = stateOf({});
+  assert.equal(runProgress(state).listing, undefined);
+  const listings = [0, 300, 1_100].map(
+    (listedBefore) => runProgress({ ...state, cursor, listedBefore }).listing,
+  );
+  assert.deepEqual(
+    listings.map((listing) => [listing?.read, listing?.total]),
+    [
+      [800, 800],
+      [700, 800],
+      [0, 800],
+    ],
+  );
 });

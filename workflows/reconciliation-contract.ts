@@ -92,7 +92,7 @@ export interface ReconciliationProgress {
   readonly adopted: number;
   /** Documents that could not be compared. */
   readonly failed: number;
-  /** Of the listing that is being read, rows; absent where none is, or it does not count itself. */
+  /** Documents of the listing that is being read; absent where none is, or it counts none. */
   readonly listing?: { readonly read: number; readonly total: number };
   /** Open documents that no listing showed. */
   readonly unlisted: { readonly asked: number; readonly pending: number };

@@ -170,13 +170,15 @@ export function runDetails(state: ReconciliationState, nowMs: number): string {
 /** The same in figures, for programs. */
 export function runProgress(state: ReconciliationState): ReconciliationProgress {
   const { documents, pages, counts, unlisted, cursor } = state;
-  const { offset = 0, total } = cursor ?? {};
+  // Pages asked for are ahead of it; where some were given up it is too low.
+  const read = Math.max(documents - (state.listedBefore ?? 0), 0);
+  const { total } = cursor ?? {};
   return {
     ...{ documents, pages },
     repairedDocuments: counts.repairedDocuments,
     adopted: counts.adopted,
     failed: counts.failed,
-    ...(total === undefined ? {} : { listing: { read: Math.min(offset, total), total } }),
+    ...(total === undefined ? {} : { listing: { read: Math.min(read, total), total } }),
     unlisted: { asked: unlisted.asked, pending: unlisted.pending.length },
   };
 }
