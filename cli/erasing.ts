@@ -9,6 +9,7 @@ import { createProviderClient } from '../provider/provider-client.js';
 import { readConfiguration } from '../worker/configuration.js';
 import { EXIT_CODES } from './command.js';
 import type { CommandCall } from './command.js';
+import { documentIdOf } from './document-id.js';
 import { plainLine } from './terminal.js';
 import { ensureReached, openTemporal } from './temporal-connection.js';
 
@@ -17,7 +18,7 @@ type Listed = Pick<ErasurePlan, 'files' | 'histories' | 'shared' | 'unreadable'>
 /** Runs with the worker's settings. */
 export async function runErase(call: CommandCall): Promise<number> {
   const { values, terminal, json, environment } = call;
-  const [id = ''] = call.positionals;
+  const documentId = documentIdOf(call.positionals[0]);
   const configuration = readConfiguration(environment);
   const { archiveUrl, archiveS3, encryptionKeys } = configuration;
   const provider = values.flag('without-provider')
@@ -29,11 +30,10 @@ export async function runErase(call: CommandCall): Promise<number> {
     const client = new Client(lookUpOptions(temporal.client));
     const erasure = { client, archive: openArchive(archiveUrl, { s3: archiveS3 }), provider };
     const plan = await planErasure(erasure, {
-      documentId: id,
+      documentId,
       nowIso: new Date().toISOString(),
       leavesUnreadable: values.flag('leave-unreadable'),
     });
-    const { documentId } = plan;
     const isErased = await carryOut();
     const { files, histories, shared, unreadable } = plan;
     const answer = { documentId, isErased, files, histories, shared, unreadable };

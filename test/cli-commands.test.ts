@@ -325,7 +325,7 @@ test('a reconciliation shows on a terminal how far it is', async () => {
   stage.sandbox.changeFaults({ slowListingMs: 1_500 });
   const { out } = await cli(['reconcile'], { terminal: { isInteractive: true } });
   stage.sandbox.changeFaults({ slowListingMs: 0 });
-  const rows = out.map((text) => Number(/\[#+-*\] (\d+) of \d+ listed; /.exec(text)?.[1] ?? 0));
+  const rows = out.map((text) => Number(/\[#+-*\] (\d+) of \d+ compared; /.exec(text)?.[1] ?? 0));
   assert.ok(
     rows.some((read) => read >= 500),
     out.join('\n'),

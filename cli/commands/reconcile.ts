@@ -9,6 +9,7 @@ import type {
 import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { withCountersign } from '../countersign-connection.js';
+import { documentIdOf } from '../document-id.js';
 import { UsageError } from '../failures.js';
 import type { Installation } from '../installation.js';
 import type { OptionValues } from '../option-values.js';
@@ -32,21 +33,20 @@ export const reconcile: Action = {
   },
   json: 'the report: {"startedAt", "finishedAt", "isComplete", "documents", "missedChanges", "counts", "failedParts", …}',
   example: 'countersign reconcile --since 2030-01-31T00:00:00Z',
-  run: (call) =>
-    withCountersign(call, (countersign, installation) => run(call, countersign, installation)),
+  run: async (call) => {
+    const scope = scopeOf(call.values);
+    return withCountersign(call, async (countersign, installation) => {
+      const run = scope
+        ? await runNow(call, scope, countersign, installation)
+        : await countersign.lastReconciliation();
+      if (!run) throw new Error('no reconciliation has ended yet: run one without --report');
+      return told(run, call);
+    });
+  },
 };
 
-async function run(
-  call: CommandCall,
-  countersign: Countersign,
-  installation: Installation,
-): Promise<number> {
-  const { values, terminal, json } = call;
-  const run = values.flag('report')
-    ? await countersign.lastReconciliation()
-    : await runNow(call, countersign, installation);
-  if (!run) throw new Error('no reconciliation has ended yet: run one without --report');
-  const { report, workflowId } = run;
+function told({ report, workflowId }: ReconciliationRun, call: CommandCall): number {
+  const { terminal, json } = call;
   if (json) terminal.print(JSON.stringify(report, null, 2));
   else for (const line of reportLines(report, workflowId, call)) terminal.print(line);
   const isWhole = report.isComplete && report.counts.failed === 0;
@@ -57,32 +57,39 @@ async function run(
 const NOTED_EVERY_MS = 60_000;
 
 async function runNow(
-  { values, terminal, signal }: CommandCall,
+  { terminal, signal }: CommandCall,
+  scope: ReconciliationScope,
   countersign: Countersign,
   { taskQueue }: Installation,
 ): Promise<ReconciliationRun> {
   const line = createProgressLine(terminal);
-  let [begun, notedMs, isSilent] = ['', Date.now(), false];
+  let begun: string | undefined;
+  let notedMs = Date.now();
+  let isSilent = false;
   const note = (text: string): void => {
     line.clear();
     terminal.note(text);
   };
   const onProgress: ReconcileOptions['onProgress'] = (workflowId, progress) => {
-    if (begun === '') note(`reconciliation ${workflowId} begun`);
-    else if (!progress && !isSilent)
-      note(`no worker on the task queue ${taskQueue} says how far it is`);
-    isSilent = begun !== '' && !progress;
-    begun = workflowId;
-    if (!progress) return;
-    line.show(progressText(progress));
-    if (terminal.isInteractive || Date.now() - notedMs < NOTED_EVERY_MS) return;
-    notedMs = Date.now();
-    note(progressText(progress));
+    if (begun === undefined) {
+      begun = workflowId;
+      note(`reconciliation ${workflowId} begun`);
+    } else if (!progress) {
+      if (!isSilent) note(`no worker on the task queue ${taskQueue} says how far it is`);
+      isSilent = true;
+    } else {
+      isSilent = false;
+      line.show(progressText(progress));
+      if (terminal.isInteractive || Date.now() - notedMs < NOTED_EVERY_MS) return;
+      notedMs = Date.now();
+      note(progressText(progress));
+    }
   };
   try {
-    return await countersign.reconcile(scopeOf(values), { signal, onProgress });
+    return await countersign.reconcile(scope, { signal, onProgress });
   } catch (error) {
-    if (signal.aborted && begun !== '') note(`${begun} goes on; its report: reconcile --report`);
+    if (signal.aborted && begun !== undefined)
+      note(`${begun} goes on; its report: reconcile --report`);
     throw error;
   } finally {
     line.clear();
@@ -93,17 +100,25 @@ function progressText(progress: ReconciliationProgress): string {
   const { listing, unlisted, documents, repairedDocuments, adopted, failed } = progress;
   const asked = unlisted.asked + unlisted.pending;
   return [
-    listing ? `${progressBar(listing.read, listing.total)} listed` : `${documents} documents`,
+    listing ? `${progressBar(listing.read, listing.total)} compared` : `${documents} documents`,
     ...(asked > 0 ? [`${unlisted.asked} of ${asked} asked for one by one`] : []),
     `${repairedDocuments} repaired, ${adopted} adopted, ${failed} not compared`,
   ].join('; ');
 }
 
-/** @throws UsageError where the scope is none, or two at once */
-function scopeOf(values: OptionValues): ReconciliationScope {
-  const documentId = values.text('document');
+/**
+ * Of a run; undefined where none is asked for.
+ * @throws UsageError where the scope is none, or two at once
+ */
+function scopeOf(values: OptionValues): ReconciliationScope | undefined {
+  const given = values.text('document');
+  const documentId = given === undefined ? undefined : documentIdOf(given);
   const group = values.text('group');
   const since = values.time('since');
+  if (values.flag('report')) {
+    if ((documentId ?? group ?? since) === undefined) return undefined;
+    throw new UsageError('--report shows the last run, whatever it was of: leave the others out');
+  }
   if (documentId !== undefined && (group ?? since) !== undefined) {
     throw new UsageError('--document stands alone: without --group and --since');
   }

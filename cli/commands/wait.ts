@@ -1,6 +1,7 @@
 import { EXIT_CODES } from '../command.js';
 import type { Action } from '../command.js';
 import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
+import { documentIdOf } from '../document-id.js';
 import { UsageError } from '../failures.js';
 
 /** Node's timers end at once where they are to last longer than 2 ** 31 ms. */
@@ -21,7 +22,7 @@ export const wait: Action = {
   example: 'countersign wait 0f8b1c52-7d0e-4a55-9c3f-1f3b8f6f2a10 --timeout 2h',
   run: async (call) => {
     const { values, positionals, terminal, json } = call;
-    const [documentId = ''] = positionals;
+    const documentId = documentIdOf(positionals[0]);
     const timeoutMs = values.durationMs('timeout');
     if (timeoutMs !== undefined && timeoutMs > TIMEOUT_MAX_DAYS * 86_400_000) {
       throw new UsageError(

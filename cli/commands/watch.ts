@@ -9,6 +9,7 @@ import { EXIT_CODES } from '../command.js';
 import type { Action, CommandCall } from '../command.js';
 import { ANSWER_LIMIT, withCountersign } from '../countersign-connection.js';
 import { FILTER_OPTIONS, filterOf } from '../document-filter.js';
+import { documentIdOf } from '../document-id.js';
 import { changeLine, statusColour } from '../document-text.js';
 import { UsageError } from '../failures.js';
 import { painted, plainLine } from '../terminal.js';
@@ -31,7 +32,8 @@ export const watch: Action = {
   json: 'JSON lines, one per change: of one document as `show`, of all as the entries of `list`',
   example: 'countersign watch --group sales',
   run: async (call) => {
-    const [documentId] = call.positionals;
+    const [given] = call.positionals;
+    const documentId = given === undefined ? undefined : documentIdOf(given);
     const filter = filterOf(call.values);
     if (documentId !== undefined && Object.values(filter).some((each) => isGiven(each))) {
       throw new UsageError('of one document everything is shown: leave the filters out');
