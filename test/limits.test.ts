@@ -117,10 +117,11 @@ test(`one document takes ${SIGNALS} signals at once, over several runs`, PATIENC
     const report: StatusReport = { source: 'realtime', changes: [change] };
     return handle.signal(statusChangedSignal, report);
   });
-  const progress = await until(async () => {
-    const view = await stage.countersign.progress(id);
-    return view.signers[0]?.status === 'visited' && view;
-  });
+  // An Update waits as long as the worker needs; Temporal gives up a query sooner.
+  let progress = await stage.countersign.waitForChange(id, -1);
+  while (progress.signers[0]?.status !== 'visited') {
+    progress = await stage.countersign.waitForChange(id, progress.revision);
+  }
   assert.equal(progress.signers.length, 1);
   await until(async () => (await handle.describe()).runId !== first);
   await stage.sandbox.completeDocument(id);

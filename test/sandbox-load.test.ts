@@ -61,10 +61,12 @@ async function cpuMsOf(work: () => Promise<unknown>): Promise<number> {
 
 test('a hundred thousand documents are created at once, and their listing stays fast', async (t) => {
   const sandbox = await startTestSandbox(t);
-  const begin = performance.now();
-  const created = sandbox.createDocuments(100_000, { group: 'many', signers: SIGNERS });
-  const tookMs = performance.now() - begin;
-  t.diagnostic(`created in ${Math.round(tookMs)} ms`);
+  let created: ReturnType<typeof sandbox.createDocuments> = [];
+  const tookMs = await cpuMsOf(() => {
+    created = sandbox.createDocuments(100_000, { group: 'many', signers: SIGNERS });
+    return Promise.resolve();
+  });
+  t.diagnostic(`created in ${Math.round(tookMs)} ms of CPU time`);
   assert.ok(tookMs < 15_000);
   for (const listing of ['cache=1', 'group=many&archived=all&modified_gt=2020-01-01']) {
     for (const offset of [0, 50_000, 99_500]) {
