@@ -70,7 +70,7 @@ async function tellProgress(
     let progress: ReconciliationProgress | undefined;
     let isTold = true;
     try {
-      progress = await client.withAbortSignal(AbortSignal.any([isOver]), ask);
+      progress = await waiting(client, { signal: isOver }, ask);
     } catch (error) {
       // Any other trouble the run's own end tells of, if it lasts.
       isTold = isTooLate(error, true);

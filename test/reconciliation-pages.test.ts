@@ -65,7 +65,7 @@ test('pages that come at once share an activity; what was missed on each is repa
       const { counts, pages } = await running;
       assert.equal(counts.repairedDocuments, 0);
       const asked = await pagesAsked(stage, workflowId);
-      return asked.length < pages && asked;
+      return asked.length < pages / 2 && asked;
     });
     assert.ok(inStep.every((offsets) => offsets.length <= 10));
   });
@@ -101,11 +101,11 @@ test('a listing that grows while it is read shows every document that was there'
   const environment = { RECONCILE_PAGE_SIZE: '50', RECONCILE_ADOPT: 'report,there=ignore' };
   await withSilentStage({ environment }, async (stage) => {
     const there = stage.sandbox.createDocuments(1_500, { signers: 1, group: 'there' });
-    // One more at the front with every page: more than pages share, where they are read in turns.
-    stage.sandbox.changeFaults({ churnCreate: 1 });
+    // Two more at the front with every page: more than pages share, where they are read in turns.
+    stage.sandbox.changeFaults({ churnCreate: 2 });
     const report = await reconcile(stage);
     assert.deepEqual(report.failedParts, []);
-    assert.ok(report.pagesReadAgain > 0);
+    assert.ok(report.pagesReadAgain > 2, String(report.pagesReadAgain));
     // Now and then one is taken for shown before: what remembers them is a filter.
     const { unknownIgnored } = report;
     assert.ok(unknownIgnored >= there.length - 2, `${unknownIgnored} of ${there.length}`);

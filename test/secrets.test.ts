@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import type { Payload } from '@temporalio/common';
 import { pickFreePort } from '../cli/ports.js';
 import { documentWorkflowId, WORKFLOW_TYPES, type Activities } from '../workflows/contract.js';
-import { program } from './support/build.js';
+import { program, type ProgramName } from './support/build.js';
 import { startStage, type StageServer } from './support/provider-stage.js';
 import { openStage, type Stage } from './support/stage.js';
 import { until } from './support/until.js';
@@ -50,10 +50,7 @@ const children: ChildProcess[] = [];
 const output: string[] = [];
 
 /** A process of its own, all of whose words are kept. */
-function start(
-  name: Parameters<typeof program>[0],
-  environment: Readonly<Record<string, string | undefined>>,
-): void {
+function start(name: ProgramName, environment: Readonly<Record<string, string | undefined>>): void {
   const child = spawn(process.execPath, program(name), {
     env: { ...process.env, ...stage.environment, LOG_LEVEL: 'trace', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

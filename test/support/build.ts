@@ -19,10 +19,11 @@ export async function makeBuild(): Promise<Record<string, string>> {
 
 const isBuilt = (): boolean => process.env[IS_BUILT] !== undefined;
 
-/** With what node starts a program of Countersign, which loads thrice as fast from the build. */
-export function program(
-  name: 'codec/server/main' | 'sandbox/main' | 'webhook/main' | 'worker/main',
-): string[] {
+/** A program of Countersign, by the path of its file. */
+export type ProgramName = 'codec/server/main' | 'sandbox/main' | 'webhook/main' | 'worker/main';
+
+/** With what node starts a program: from the build a worker need not bundle its workflows. */
+export function program(name: ProgramName): string[] {
   if (isBuilt()) return [builtFile(`${name}.js`)];
   const source = fileURLToPath(new URL(`../../${name}.ts`, import.meta.url));
   return ['--import', 'tsx', source];

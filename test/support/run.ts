@@ -1,4 +1,4 @@
-/** `npm test`: fetches the Temporal binary once, then runs every test file, or those named. */
+/** `npm test`: fetches the Temporal binary, makes the build, and runs all test files, or some. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
