@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 # One image for both processes: the worker by default, the webhook with
-# `command: ["node", "--max-semi-space-size=64", "build/webhook/main.js"]` (a larger young half of
-# the heap: under load, garbage collection was a seventh of its time), the command line with
+# `command: ["node", "--max-semi-space-size=64", "--no-memory-reducer", "build/webhook/main.js"]` (a
+# larger young half of the heap: under load, garbage collection was a seventh of its time; at rest
+# node drops no compiled code, so that a burst finds it), the command line with
 # `node build/cli/run-process.js`. The worker's flags keep what a reconciliation reads out of the old
 # half of the heap. Both are those of package.json.
 

@@ -163,6 +163,64 @@ test('a full group goes out beside the one under way; where that is too much, ca
   assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
 });
 
+/** As many as `members` in one group, which is written. */
+async function burst(setting: Setting, members: number): Promise<void> {
+  const { temporal, inbox } = setting;
+  const storing = fill(setting);
+  storing.push(...Array.from({ length: members }, () => inbox.store(report())));
+  for (let index = 0; index <= 4; index += 1) {
+    temporal.write(index).succeed();
+    await setImmediate();
+  }
+  await Promise.all(storing);
+}
+
+test('in a burst what comes after a group does not go out one by one', async () => {
+  const setting = setUp();
+  const { temporal, inbox, groups } = setting;
+  await burst(setting, 5);
+  const storing = Array.from({ length: 6 }, () => inbox.store(report()));
+  assert.equal(temporal.writes.length, 6);
+  temporal.write(5).succeed();
+  await setImmediate();
+  assert.equal(temporal.writes.length, 7);
+  temporal.write(6).succeed();
+  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
+  assert.deepEqual(groups, [5, 5]);
+});
+
+test('with each write that ends while nobody waits one more may be in flight again', async () => {
+  const setting = setUp();
+  const { temporal, inbox } = setting;
+  await burst(setting, 5);
+  const storing: Promise<StoreResult>[] = [];
+  for (const inFlight of [1, 2, 4, 4]) {
+    const before = temporal.writes.length;
+    for (let count = 0; count < inFlight; count += 1) storing.push(inbox.store(report()));
+    assert.equal(temporal.writes.length, before + inFlight);
+    for (let index = before; index < temporal.writes.length; index += 1) {
+      temporal.write(index).succeed();
+      await setImmediate();
+    }
+  }
+  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
+});
+
+test('in a burst too a full group goes out beside the one under way', async () => {
+  const setting = setUp({ maxMembers: 6 });
+  const { temporal, inbox } = setting;
+  await burst(setting, 5);
+  const storing = Array.from({ length: 7 }, () => inbox.store(report()));
+  assert.equal(temporal.writes.length, 6);
+  storing.push(inbox.store(report()));
+  assert.equal(temporal.writes.length, 7);
+  for (let index = 5; index < temporal.writes.length; index += 1) {
+    temporal.write(index).succeed();
+    await setImmediate();
+  }
+  assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
+});
+
 test('of a group the documents hear seconds later, of a callback alone at once', async () => {
   const setting = setUp();
   const { temporal, inbox } = setting;

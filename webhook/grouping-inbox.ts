@@ -26,8 +26,8 @@ import { BusyError } from './errors.js';
 import { isOutage } from './temporal-outage.js';
 
 /**
- * Together in flight. While there are fewer, and no group among them, nobody waits. A small group
- * costs Temporal more than its members alone would: a delivery has its own workflow and activity.
+ * Together in flight at most. A small group costs Temporal more than its members alone would: a
+ * delivery has its own workflow and activity.
  */
 const WRITES_MAX = 16;
 
@@ -62,8 +62,10 @@ interface Waiting {
 /**
  * At rest each callback is one write and waits for nobody. Where as many as may be are in flight,
  * or a group is, what arrives waits for one of them to end, and then goes out together: so nobody
- * waits for more than two writes. What waits is never more than one group: a full one goes at once,
- * and when that is not possible either, callers are told to come again.
+ * waits for more than two writes. In a burst one may be in flight, until it has passed.
+ *
+ * What waits is never more than one group: a full one goes at once, and when that is not possible
+ * either, callers are told to come again.
  */
 export class GroupingInbox implements CallbackInbox {
   readonly #inbox: CallbackInbox;
@@ -76,6 +78,11 @@ export class GroupingInbox implements CallbackInbox {
   #waitingBytes = 0;
   #writes = 0;
   #groups = 0;
+  /**
+   * Of `writesMax`, how many may begin now. After a burst's group it is one: all callers may have
+   * been in it, and those who come next would each go alone in the middle of the burst.
+   */
+  #writesAllowed: number;
 
   constructor(options: GroupingInboxOptions) {
     this.#inbox = options.inbox;
@@ -84,13 +91,14 @@ export class GroupingInbox implements CallbackInbox {
     this.#maxBytes = options.maxBytes ?? GROUP_MAX_BYTES;
     this.#maxMembers = options.maxMembers ?? GROUP_MAX_MEMBERS;
     this.#writesMax = options.writesMax ?? WRITES_MAX;
+    this.#writesAllowed = this.#writesMax;
   }
 
   /** Throws BusyError too, before anything of the message is kept. */
   store(message: InboxMessage): Promise<StoreResult> {
     const bytes = bytesInGroup(message);
     if (bytes === undefined) return this.#inbox.store(message);
-    if (!this.#hasRoomFor(bytes)) this.#writeWaiting();
+    if (!this.#hasRoomFor(bytes)) this.#writeWaiting(this.#writesMax);
     if (!this.#hasRoomFor(bytes)) return Promise.reject(new BusyError());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ message: message as GroupMember, resolve, reject });
@@ -104,8 +112,8 @@ export class GroupingInbox implements CallbackInbox {
     return this.#waiting.length < this.#maxMembers && this.#waitingBytes + bytes <= this.#maxBytes;
   }
 
-  #writeWaiting(): void {
-    if (this.#waiting.length === 0 || this.#writes >= this.#writesMax) return;
+  #writeWaiting(writesAllowed = this.#writesAllowed): void {
+    if (this.#waiting.length === 0 || this.#writes >= writesAllowed) return;
     void this.#write(this.#takeWaiting());
   }
 
@@ -130,7 +138,15 @@ export class GroupingInbox implements CallbackInbox {
     }
     this.#writes -= counted;
     if (isGroup) this.#groups -= 1;
+    this.#writesAllowed = this.#allowedAfter(members.length);
     if (this.#groups === 0) this.#writeWaiting();
+  }
+
+  /** One more for each write that ends while nobody waits. */
+  #allowedAfter(members: number): number {
+    if (members > this.#writesMax) return 1;
+    const more = this.#waiting.length === 0 ? 1 : 0;
+    return Math.min(this.#writesMax, this.#writesAllowed + more);
   }
 
   #asOne(members: readonly Waiting[]): InboxMessage {
