@@ -35,6 +35,14 @@ class HeldInbox implements CallbackInbox {
     return write;
   }
 
+  /** One after the other, with those that begin meanwhile. */
+  async succeedFrom(first: number): Promise<void> {
+    for (let index = first; index < this.writes.length; index += 1) {
+      this.write(index).succeed();
+      await setImmediate();
+    }
+  }
+
   /** Of the delivery that a write is. */
   group(index: number): CallbackDeliveryInput {
     const { message } = this.write(index);
@@ -168,10 +176,7 @@ async function burst(setting: Setting, members: number): Promise<void> {
   const { temporal, inbox } = setting;
   const storing = fill(setting);
   storing.push(...Array.from({ length: members }, () => inbox.store(report())));
-  for (let index = 0; index <= 4; index += 1) {
-    temporal.write(index).succeed();
-    await setImmediate();
-  }
+  await temporal.succeedFrom(0);
   await Promise.all(storing);
 }
 
@@ -198,10 +203,7 @@ test('with each write that ends while nobody waits one more may be in flight aga
     const before = temporal.writes.length;
     for (let count = 0; count < inFlight; count += 1) storing.push(inbox.store(report()));
     assert.equal(temporal.writes.length, before + inFlight);
-    for (let index = before; index < temporal.writes.length; index += 1) {
-      temporal.write(index).succeed();
-      await setImmediate();
-    }
+    await temporal.succeedFrom(before);
   }
   assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
 });
@@ -214,10 +216,7 @@ test('in a burst too a full group goes out beside the one under way', async () =
   assert.equal(temporal.writes.length, 6);
   storing.push(inbox.store(report()));
   assert.equal(temporal.writes.length, 7);
-  for (let index = 5; index < temporal.writes.length; index += 1) {
-    temporal.write(index).succeed();
-    await setImmediate();
-  }
+  await temporal.succeedFrom(5);
   assert.deepEqual(new Set(await Promise.all(storing)), new Set(['stored']));
 });
 
@@ -302,10 +301,7 @@ test('a group that is halved counts as one write: a full one still goes out besi
   await setImmediate();
   // Two of the first four, and the first half: a full group finds room for its write.
   storing.push(...Array.from({ length: 3 }, () => inbox.store(report())));
-  for (let index = 2; index < temporal.writes.length; index += 1) {
-    temporal.write(index).succeed();
-    await setImmediate();
-  }
+  await temporal.succeedFrom(2);
   assert.deepEqual(await Promise.all(storing), Array(5).fill('stored'));
 });
 

@@ -79,8 +79,8 @@ export class GroupingInbox implements CallbackInbox {
   #writes = 0;
   #groups = 0;
   /**
-   * Of `writesMax`, how many may begin now. After a burst's group it is one: all callers may have
-   * been in it, and those who come next would each go alone in the middle of the burst.
+   * Of `writesMax`, how many may be in flight with the next. After a burst's group it is one: all
+   * callers may have been in it, and those who come next would each go alone in mid-burst.
    */
   #writesAllowed: number;
 
